@@ -1,0 +1,266 @@
+//! Several rows, one person: a pass of its own over the few rows that share (tenant, person identifier).
+//!
+//! The first value wins, later rows fill blanks, and no address is lost: a later row's primary address and
+//! aliases become further addresses. Only runs where the first pass saw the same identifier twice; then the
+//! rows concerned (and no others) are held in memory until they are one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::inputs::Inputs;
+use super::keyed::{KeyMaker, Keyed};
+use super::pipeline::{self, Watch};
+use super::row::RowFields;
+use super::rows::{RowNumber, Rows};
+use super::scan::{Scan, warning};
+use super::{BuildError, BuildOptions};
+use crate::input::{Canonical, Mapping, PersonRow, Report, RowBatch, WarningKind};
+use crate::normalize::{KeyBuffer, address_key};
+use crate::segment::{
+    Columns, Corrupt, FURTHER_ALIAS, Fields, KeyHasher, RecordHead, for_each_address, record_size,
+    write_record,
+};
+
+/// Most bytes of rows held to be merged.
+const HELD_SIZE_MAX: u64 = 1 << 30;
+
+/// The merged people by the row that leads.
+pub(super) struct Merged {
+    people: HashMap<RowNumber, Person>,
+}
+
+/// A row (or what several became), owned.
+struct Person {
+    schema: u16,
+    tenant: u32,
+    values: Vec<String>,
+    further: String,
+    file: u32,
+    line: u64,
+}
+
+struct PersonFields<'a> {
+    person: &'a Person,
+    columns: &'a Columns,
+}
+
+impl<'a> Fields<'a> for PersonFields<'a> {
+    fn schema(&self) -> &Columns {
+        self.columns
+    }
+
+    fn field(&self, place: u16) -> Result<&'a str, Corrupt> {
+        Ok(self.person.values.get(usize::from(place)).map_or("", String::as_str))
+    }
+
+    fn further_addresses(&self) -> Result<&'a str, Corrupt> {
+        Ok(&self.person.further)
+    }
+}
+
+/// Gathers and merges the rows that share a person; corrects what the scan counted for each of them alone.
+pub(super) fn merge(
+    inputs: &mut Inputs,
+    hasher: KeyHasher,
+    options: &BuildOptions,
+    rows: &Rows,
+    scan: &mut Scan,
+    report: &mut Report,
+    watch: &mut Watch<'_>,
+) -> Result<Merged, BuildError> {
+    let mut groups = BTreeMap::<RowNumber, Vec<Person>>::new();
+    let mut held = 0_u64;
+    {
+        let (inputs, scan) = (&*inputs, &*scan);
+        let work = |(): &mut (), number, batch: &RowBatch| gather(inputs, rows, scan, number, batch);
+        pipeline::run(
+            inputs,
+            options.threads,
+            watch,
+            || (),
+            work,
+            |found: Vec<(RowNumber, Person)>| {
+                for (leader, person) in found {
+                    held += person.values.iter().map(|value| value.len() as u64).sum::<u64>();
+                    if held > HELD_SIZE_MAX {
+                        return Err(BuildError::Limit(format!(
+                            "more than {HELD_SIZE_MAX} bytes of rows share (tenant_id, person_id) with another row; \
+                         expected identifiers that are unique in a tenant: check which column is the person_id"
+                        )));
+                    }
+                    groups.entry(leader).or_default().push(person);
+                }
+                Ok(())
+            },
+        )?;
+    }
+    let mut merged = Merged { people: HashMap::with_capacity(groups.len()) };
+    let mut keys = Keyed::default();
+    for (leader, group) in groups {
+        let person = one_of(inputs, hasher, scan, report, group)?;
+        let fields = PersonFields { person: &person, columns: &inputs.columns[usize::from(person.schema)] };
+        scan.records_size += record_size(person.stored());
+        let tenant = scan.tenants.name(person.tenant).to_owned();
+        let domains = &mut scan.domains;
+        KeyMaker::new(hasher, &inputs.dotless).add(&fields, &tenant, leader, &mut keys, |domain| {
+            *domains.entry((person.tenant, domain.to_owned())).or_default() += 1;
+        })?;
+        scan.tenants.count(person.tenant, 1);
+        merged.people.insert(leader, person);
+    }
+    scan.keyed.append(&keys, 0);
+    scan.domains.retain(|_, people| *people > 0);
+    Ok(merged)
+}
+
+/// The rows of a batch that share their person, each with the row that leads.
+fn gather(
+    inputs: &Inputs,
+    rows: &Rows,
+    scan: &Scan,
+    number: u64,
+    batch: &RowBatch,
+) -> Result<Vec<(RowNumber, Person)>, BuildError> {
+    let schema = inputs.people[batch.file() as usize].schema;
+    let (mapping, columns) = (&inputs.mappings[usize::from(schema)], &inputs.columns[usize::from(schema)]);
+    let mut found = Vec::new();
+    for (row, accepted) in scan.accepted(number, batch)? {
+        let Some(leader) = rows.leader(accepted) else { continue };
+        let tenant = PersonRow::new(row, mapping).tenant().unwrap_or_default();
+        let mut further = String::new();
+        inputs.aliases.add_to(tenant, &RowFields { row, columns, further: "" }, &mut further)?;
+        let tenant = scan.tenants.find(tenant).ok_or(BuildError::Changed)?;
+        let values = row.fields().map(str::to_owned).collect();
+        found.push((leader, Person { schema, tenant, values, further, file: row.file(), line: row.line() }));
+    }
+    Ok(found)
+}
+
+/// Makes one person of several rows, in their order, and takes back what the scan counted for each.
+fn one_of(
+    inputs: &mut Inputs,
+    hasher: KeyHasher,
+    scan: &mut Scan,
+    report: &mut Report,
+    group: Vec<Person>,
+) -> Result<Person, BuildError> {
+    for person in &group {
+        let columns = &inputs.columns[usize::from(person.schema)];
+        scan.records_size -= record_size(person.stored());
+        scan.tenants.count(person.tenant, -1);
+        let tenant = scan.tenants.name(person.tenant).to_owned();
+        let fields = PersonFields { person, columns };
+        let domains = &mut scan.domains;
+        let mut unused = Keyed::default();
+        KeyMaker::new(hasher, &inputs.dotless).add(&fields, &tenant, 0, &mut unused, |domain| {
+            if let Some(people) = domains.get_mut(&(person.tenant, domain.to_owned())) {
+                *people = people.saturating_sub(1);
+            }
+        })?;
+    }
+    let mut group = group.into_iter();
+    let mut one = group.next().ok_or_else(|| BuildError::Limit("a person without rows".into()))?;
+    let id = person_id(inputs, &one)?.to_owned();
+    for next in group {
+        // Equal 64-bit hashes brought them here; a build with another seed will not.
+        if person_id(inputs, &next)? != id {
+            return Err(BuildError::HashCollision);
+        }
+        report.warn(next.file, next.line, warning(WarningKind::DuplicatePerson));
+        let lost = lost_addresses(inputs, &one, &next)?;
+        if next.schema != one.schema {
+            widen(inputs, &mut one, &next)?;
+        }
+        fill_blanks(inputs, &mut one, &next);
+        for address in lost {
+            one.further.push(FURTHER_ALIAS);
+            one.further.push_str(&address);
+            one.further.push('\n');
+        }
+        let known = std::mem::take(&mut one.further);
+        let mut lines: Vec<_> = known.lines().chain(next.further.lines()).collect();
+        let mut seen = std::collections::HashSet::new();
+        lines.retain(|line| seen.insert(*line));
+        one.further = lines.iter().flat_map(|line| [line, "\n"]).collect();
+    }
+    Ok(one)
+}
+
+/// Addresses of `next` that a merged record would no longer hold: those of columns that `one` has filled.
+fn lost_addresses(inputs: &Inputs, one: &Person, next: &Person) -> Result<Vec<String>, BuildError> {
+    let mut known = Vec::new();
+    let mut buffer = KeyBuffer::new();
+    let fields = PersonFields { person: one, columns: &inputs.columns[usize::from(one.schema)] };
+    for_each_address(&fields, |address, _| {
+        known.extend(address_key(address, &mut buffer).map(|key| key.bytes().to_vec()));
+        Ok(())
+    })?;
+    let mut lost = Vec::new();
+    let fields = PersonFields { person: next, columns: &inputs.columns[usize::from(next.schema)] };
+    for_each_address(&fields, |address, matched| {
+        if let Some(key) = address_key(address, &mut buffer)
+            && matched != persondb_protocol::answer::Matched::PersonalKnown
+            && !known.iter().any(|known| known == key.bytes())
+        {
+            known.push(key.bytes().to_vec());
+            lost.push(address.to_owned());
+        }
+        Ok(())
+    })?;
+    Ok(lost)
+}
+
+/// Gives `one` the columns of `next`'s file too.
+fn widen(inputs: &mut Inputs, one: &mut Person, next: &Person) -> Result<(), BuildError> {
+    let own = &inputs.mappings[usize::from(one.schema)];
+    let other = &inputs.mappings[usize::from(next.schema)];
+    let wide: Mapping = own.joined(other);
+    one.values.resize(wide.headers().len(), String::new());
+    one.schema = inputs.schema(wide)?;
+    Ok(())
+}
+
+/// Takes over the values of `next` where `one` has none. The columns are found by their headers.
+fn fill_blanks(inputs: &Inputs, one: &mut Person, next: &Person) {
+    let own = inputs.mappings[usize::from(one.schema)].headers();
+    let other = inputs.mappings[usize::from(next.schema)].headers();
+    for (header, value) in other.iter().zip(&next.values) {
+        if let Some(place) = own.iter().position(|known| known == header)
+            && one.values[place].trim().is_empty()
+        {
+            one.values[place].clone_from(value);
+        }
+    }
+}
+
+fn person_id<'p>(inputs: &'p Inputs, person: &'p Person) -> Result<&'p str, Corrupt> {
+    PersonFields { person, columns: &inputs.columns[usize::from(person.schema)] }.person_id()
+}
+
+impl Merged {
+    /// Encodes the merged person that this row leads.
+    pub(super) fn write(
+        &self,
+        leader: RowNumber,
+        inputs: &Inputs,
+        out: &mut Vec<u8>,
+    ) -> Result<(), BuildError> {
+        let person = self.people.get(&leader).ok_or(BuildError::HashCollision)?;
+        let fields = PersonFields { person, columns: &inputs.columns[usize::from(person.schema)] };
+        let head = RecordHead {
+            tenant: person.tenant,
+            schema: person.schema,
+            kind: super::typed::kind(fields.canonical(Canonical::Kind)?),
+            status: super::typed::status(fields.canonical(Canonical::Status)?),
+            vip: super::typed::vip(fields.canonical(Canonical::Vip)?),
+        };
+        write_record(&head, person.stored(), out);
+        Ok(())
+    }
+}
+
+impl Person {
+    /// The columns as a record stores them.
+    fn stored(&self) -> impl Iterator<Item = &str> + Clone {
+        self.values.iter().map(String::as_str).chain(std::iter::once(self.further.as_str()))
+    }
+}

@@ -1,0 +1,389 @@
+//! Rows → segment, in two passes over the CSV on all cores.
+//!
+//! ```text
+//! scan    what is accepted, how large, which keys       (rows are not kept)
+//! merge   rows that are one person become one           (only where there are any)
+//! plan    sizes are known: memory is asked for once, all of it
+//! index   keys to ordinals, written
+//! fill    rows again, encoded straight into the segment
+//! finish  huge pages, checksums, header last
+//! ```
+//! Two passes instead of one keep the rows out of private memory: what the builder holds are 8-byte hashes
+//! and numbers. A file that changes between the passes is noticed by its digest.
+
+mod fill;
+mod inputs;
+mod keyed;
+mod merge;
+mod pipeline;
+mod row;
+mod rows;
+mod scan;
+mod tenants;
+mod typed;
+
+use std::path::PathBuf;
+
+use persondb_protocol::Generation;
+use persondb_protocol::answer::DomainKind;
+use persondb_protocol::layout::{SectionKind, SegmentHeader};
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
+use zerocopy::FromZeros;
+
+use crate::input::{self, Dots, FileSummary, InputError, InputSpec, Mapping, Report};
+use crate::segment::{Corrupt, DomainLine, InputRecord, KeyHasher, KeyIndexBuilder, Meta, Plan, sections};
+use inputs::Inputs;
+use pipeline::Watch;
+use rows::Rows;
+use scan::Scan;
+
+/// Where a segment is built: shared memory, a file, a vector.
+pub trait SegmentTarget {
+    /// Allocates exactly `size` zero bytes. Called once.
+    ///
+    /// # Errors
+    /// [`TargetError`] that says how much is needed and how much there is.
+    fn allocate(&mut self, size: u64) -> Result<(), TargetError>;
+
+    /// The allocated bytes.
+    fn bytes_mut(&mut self) -> &mut [u8];
+
+    /// All contents are in place; checksums and header follow. Shared memory makes its huge pages here.
+    fn filled(&mut self) {}
+}
+
+/// A target that could not allocate.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct TargetError(pub String);
+
+impl SegmentTarget for Vec<u8> {
+    fn allocate(&mut self, size: u64) -> Result<(), TargetError> {
+        let size = usize::try_from(size).map_err(|error| TargetError(error.to_string()))?;
+        self.clear();
+        self.try_reserve_exact(size)
+            .map_err(|_| TargetError(format!("not enough memory for a segment of {size} bytes")))?;
+        self.resize(size, 0);
+        Ok(())
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
+/// What to stamp and how to work.
+#[derive(Clone, Debug)]
+pub struct BuildOptions {
+    /// Stamped into the header.
+    pub generation: Generation,
+    /// Boot-time nanoseconds at the start of the load.
+    pub load_started_boot_ns: u64,
+    /// Wall time in nanoseconds since 1970, for display.
+    pub built_at_wall_ns: u64,
+    /// Digest of the configuration, for adoption.
+    pub config_digest: [u8; 16],
+    /// Seed of the key hashes.
+    pub hash_seed: u64,
+    /// Working threads beside the reading one.
+    pub threads: usize,
+    /// Where a CSV of all rejected rows goes.
+    pub rejects: Option<PathBuf>,
+}
+
+/// Where the work stands, for bars and systemd's STATUS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Which part.
+    pub phase: Phase,
+    /// Units done: bytes of the stored files in `Scan`, `Merge` and `Fill`, steps in `Index` and `Finish`.
+    pub done: u64,
+    /// Units in all.
+    pub total: u64,
+    /// Rows so far in this pass.
+    pub rows: u64,
+}
+
+/// Parts of a build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// First pass: sizes and keys.
+    Scan,
+    /// Rows that are one person.
+    Merge,
+    /// Indexes.
+    Index,
+    /// Last pass: records into the segment.
+    Fill,
+    /// Huge pages, checksums, header.
+    Finish,
+}
+
+/// A build that failed: nothing in the target is valid.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The input was refused.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// No memory.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// Over a limit of the format.
+    #[error("{0}")]
+    Limit(String),
+    /// The second pass over the files met other rows than the first.
+    #[error("an input file changed while it was read; write exports to a new file and rename it")]
+    Changed,
+    /// Two identifiers of one tenant have the same 64-bit hash: build again with another seed.
+    #[error("two person identifiers have one hash; a build with another seed will not have that")]
+    HashCollision,
+    /// The builder read back something that does not hold together.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+}
+
+/// Builds one segment from the inputs, with `options.threads` + 2 threads.
+///
+/// O(rows log rows) time; private memory is about 60 bytes a person, and the small files.
+///
+/// # Errors
+/// [`BuildError`]; the target's bytes are then of no use.
+pub fn build<T: SegmentTarget>(
+    spec: &InputSpec,
+    options: &BuildOptions,
+    target: &mut T,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Report, BuildError> {
+    // A collision of two 64-bit hashes among a dataset's identifiers has odds of one in a million.
+    let mut again = options.clone();
+    for _ in 0..3 {
+        match build_once(spec, &again, target, progress) {
+            Err(BuildError::HashCollision) => {
+                again.hash_seed = again.hash_seed.wrapping_mul(3).wrapping_add(1);
+            }
+            result => return result,
+        }
+    }
+    Err(BuildError::HashCollision)
+}
+
+fn build_once<T: SegmentTarget>(
+    spec: &InputSpec,
+    options: &BuildOptions,
+    target: &mut T,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Report, BuildError> {
+    let hasher = KeyHasher::new(options.hash_seed);
+    let mut report = Report::default();
+    let mut inputs = Inputs::open(spec, hasher, &mut report)?;
+    // Rows are rows of people; what the small files had is in the counts of their own.
+    (report.rows, report.accepted) = (0, 0);
+    let mut watch = Watch { phase: Phase::Scan, report: progress };
+    let mut scan = scan::scan(&inputs, hasher, options, &mut report, &mut watch)?;
+    inputs.report_unused_aliases(&mut report);
+    scan.keyed.persons.sort_unstable();
+    let rows = Rows::new(&scan.keyed.persons, &scan.tenant_of);
+    scan.tenant_of = Vec::new();
+    let mut merged = None;
+    if rows.follower_count() > 0 {
+        watch.phase = Phase::Merge;
+        merged = Some(merge::merge(&mut inputs, hasher, options, &rows, &mut scan, &mut report, &mut watch)?);
+    }
+    watch.step(Phase::Index, 0, 2);
+    let indexes = Indexes::new(&mut scan, &inputs, &rows, hasher)?;
+    let meta = serde_json::to_vec(&meta(&inputs, &scan.summaries, &report))
+        .map_err(|error| BuildError::Limit(format!("metadata: {error}")))?;
+    let people = scan.batch_starts.last().copied().unwrap_or(0) as usize - rows.follower_count();
+    let plan = indexes.plan(&scan, meta.len(), people);
+    target.allocate(plan.size())?;
+    watch.step(Phase::Index, 1, 2);
+    let bytes = target.bytes_mut();
+    bytes[plan.range(SectionKind::Meta)].copy_from_slice(&meta);
+    indexes.write(&scan, &plan, bytes);
+    watch.phase = Phase::Fill;
+    let known = fill::Known { inputs: &inputs, scan: &scan, rows: &rows, merged: merged.as_ref() };
+    let again = fill::fill(&known, options.threads, &plan, bytes, &mut watch)?;
+    if again.iter().zip(&scan.summaries).any(|(now, before)| now.digest != before.digest) {
+        return Err(BuildError::Changed);
+    }
+    watch.step(Phase::Finish, 0, 2);
+    target.filled();
+    watch.step(Phase::Finish, 1, 2);
+    plan.stamp(&header(&inputs, &scan, options, people as u64), target.bytes_mut());
+    watch.step(Phase::Finish, 2, 2);
+    Ok(report)
+}
+
+/// The four indexes and the domain lines, sized and ready to be written.
+struct Indexes {
+    addresses: KeyIndexBuilder,
+    persons: KeyIndexBuilder,
+    names: KeyIndexBuilder,
+    domains: Vec<DomainFact>,
+    domain_index: KeyIndexBuilder,
+}
+
+/// A domain line that owns its text.
+struct DomainFact {
+    tenant: u32,
+    domain: String,
+    kind: DomainKind,
+    subaddress: Option<char>,
+    dots_ignored: bool,
+    people: u64,
+}
+
+impl DomainFact {
+    fn line(&self) -> DomainLine<'_> {
+        DomainLine {
+            tenant: self.tenant,
+            domain: &self.domain,
+            kind: self.kind,
+            subaddress: self.subaddress,
+            dots_ignored: self.dots_ignored,
+            people: self.people,
+        }
+    }
+}
+
+impl Indexes {
+    fn new(scan: &mut Scan, inputs: &Inputs, rows: &Rows, hasher: KeyHasher) -> Result<Self, BuildError> {
+        let keyed = std::mem::take(&mut scan.keyed);
+        let bind = |mut entries: Vec<(u64, u32)>| {
+            if rows.follower_count() > 0 {
+                for entry in &mut entries {
+                    entry.1 = rows.ordinal(entry.1);
+                }
+            }
+            KeyIndexBuilder::new(entries)
+        };
+        let (addresses, (persons, names)) = std::thread::scope(|scope| {
+            let others = scope.spawn(|| (bind(keyed.persons), bind(keyed.names)));
+            let addresses = bind(keyed.addresses);
+            (addresses, others.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let domains = domain_facts(scan, inputs);
+        let places =
+            domains.iter().zip(0_u32..).map(|(fact, place)| (hasher.domain(fact.domain.as_bytes()), place));
+        let domain_index = KeyIndexBuilder::new(places.collect());
+        let indexes = Self { addresses, persons, names, domains, domain_index };
+        for index in [&indexes.addresses, &indexes.persons, &indexes.names, &indexes.domain_index] {
+            if !index.fits() {
+                return Err(BuildError::Limit(
+                    "an index is over 8 GiB of postings: split the dataset by tenant".into(),
+                ));
+            }
+        }
+        Ok(indexes)
+    }
+
+    fn plan(&self, scan: &Scan, meta_size: usize, people: usize) -> Plan {
+        let tenants_size = sections::strings_size(scan.tenants.iter().map(|(name, _)| name));
+        let index = |kind, index: &KeyIndexBuilder| (kind, index.size(), index.key_count());
+        Plan::new(&[
+            (SectionKind::Meta, meta_size as u64, 1),
+            (SectionKind::Tenants, tenants_size, scan.tenants.iter().len() as u64),
+            (SectionKind::Domains, sections::domains_size(&self.lines()), self.domains.len() as u64),
+            index(SectionKind::DomainIndex, &self.domain_index),
+            index(SectionKind::AddressIndex, &self.addresses),
+            index(SectionKind::PersonIndex, &self.persons),
+            index(SectionKind::NameIndex, &self.names),
+            (SectionKind::RecordOffsets, 8 * (people as u64 + 1), people as u64),
+            (SectionKind::Records, scan.records_size, people as u64),
+        ])
+    }
+
+    /// Writes all of it; the memory of each index is given back as soon as it is written.
+    fn write(self, scan: &Scan, plan: &Plan, bytes: &mut [u8]) {
+        sections::write_strings(scan.tenants.iter(), &mut bytes[plan.range(SectionKind::Tenants)]);
+        sections::write_domains(&self.lines(), &mut bytes[plan.range(SectionKind::Domains)]);
+        for (kind, index) in [
+            (SectionKind::DomainIndex, self.domain_index),
+            (SectionKind::AddressIndex, self.addresses),
+            (SectionKind::PersonIndex, self.persons),
+            (SectionKind::NameIndex, self.names),
+        ] {
+            index.write(&mut bytes[plan.range(kind)]);
+        }
+    }
+
+    fn lines(&self) -> Vec<DomainLine<'_>> {
+        self.domains.iter().map(DomainFact::line).collect()
+    }
+}
+
+/// What the domains file says, and which domains people have addresses in, ordered by domain and tenant.
+fn domain_facts(scan: &mut Scan, inputs: &Inputs) -> Vec<DomainFact> {
+    let mut counts = std::mem::take(&mut scan.domains);
+    let mut facts = Vec::with_capacity(counts.len() + inputs.domains.len());
+    for row in &inputs.domains {
+        let tenant = scan.tenants.code(&row.tenant);
+        facts.push(DomainFact {
+            people: counts.remove(&(tenant, row.domain.clone())).unwrap_or(0),
+            tenant,
+            domain: row.domain.clone(),
+            kind: match row.kind {
+                input::DomainKind::Owned => DomainKind::Owned,
+                input::DomainKind::Partner => DomainKind::Partner,
+            },
+            subaddress: row.subaddress,
+            dots_ignored: row.dots == Dots::Ignored,
+        });
+    }
+    facts.extend(counts.into_iter().map(|((tenant, domain), people)| DomainFact {
+        tenant,
+        domain,
+        kind: DomainKind::Observed,
+        subaddress: None,
+        dots_ignored: false,
+        people,
+    }));
+    facts.sort_by(|a, b| (&a.domain, a.tenant).cmp(&(&b.domain, b.tenant)));
+    facts
+}
+
+fn meta(inputs: &Inputs, summaries: &[FileSummary], report: &Report) -> Meta {
+    let mut headers = Vec::<String>::new();
+    for header in inputs.mappings.iter().flat_map(Mapping::headers) {
+        if !headers.contains(header) {
+            headers.push(header.clone());
+        }
+    }
+    let files = summaries.iter().chain(&inputs.small_files);
+    let inputs_read = files.map(|summary| InputRecord {
+        path: summary.identity.path.to_string_lossy().into_owned(),
+        device: summary.identity.device,
+        inode: summary.identity.inode,
+        size: summary.identity.size,
+        mtime_ns: summary.identity.mtime_ns,
+        digest: summary.digest.to_string(),
+    });
+    Meta {
+        headers,
+        schemas: inputs.mappings.clone(),
+        inputs: inputs_read.collect(),
+        rows: report.rows,
+        rejected: report.rejected,
+        warnings: report.warnings.values().sum(),
+    }
+}
+
+fn header(inputs: &Inputs, scan: &Scan, options: &BuildOptions, people: u64) -> SegmentHeader {
+    let digests =
+        scan.summaries.iter().chain(&inputs.small_files).flat_map(|summary| summary.digest.0.to_le_bytes());
+    let mut header = SegmentHeader::new_zeroed();
+    header.generation = options.generation.0.into();
+    header.segment_count = 1.into();
+    header.people_count = people.into();
+    header.tenant_count = (scan.tenants.iter().len() as u64).into();
+    header.csv_size = scan.summaries.iter().map(|summary| summary.csv_bytes).sum::<u64>().into();
+    header.hash_seed = options.hash_seed.into();
+    header.built_at_wall_ns = options.built_at_wall_ns.into();
+    header.load_started_boot_ns = options.load_started_boot_ns.into();
+    header.config_digest = options.config_digest;
+    header.input_digest = xxh3_128(&digests.collect::<Vec<_>>()).to_le_bytes();
+    header
+}

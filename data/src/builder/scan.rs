@@ -1,0 +1,236 @@
+//! First pass: what there is. Row by row it decides what is accepted, adds up the sizes and gathers the
+//! keys; nothing of the rows themselves is kept.
+
+use std::collections::HashMap;
+
+use persondb_protocol::answer::Kind;
+
+use super::inputs::Inputs;
+use super::keyed::{KeyMaker, Keyed};
+use super::pipeline::{self, Watch};
+use super::row::RowFields;
+use super::rows::RowNumber;
+use super::tenants::Tenants;
+use super::{BuildError, BuildOptions};
+use crate::input::{
+    FileSummary, PersonRow, RejectsWriter, Report, Row, RowBatch, Verdict, WarningKind, Warnings, classify,
+};
+use crate::segment::{KeyHasher, record_size};
+
+/// People that have their primary address in a domain, by (tenant code, domain).
+pub(super) type DomainCounts = HashMap<(u32, String), u64>;
+
+/// Counts runs of one domain without looking it up for each row.
+#[derive(Default)]
+struct DomainRun {
+    tenant: u32,
+    domain: String,
+    people: u64,
+}
+
+/// What the first pass found.
+pub(super) struct Scan {
+    pub(super) summaries: Vec<FileSummary>,
+    pub(super) tenants: Tenants,
+    /// Tenant code of each accepted row.
+    pub(super) tenant_of: Vec<u32>,
+    pub(super) keyed: Keyed,
+    pub(super) domains: DomainCounts,
+    /// Bytes of all records, as if every row were a person of its own.
+    pub(super) records_size: u64,
+    /// Number of the first accepted row of each batch, and of the row after the last.
+    pub(super) batch_starts: Vec<RowNumber>,
+    /// Places of rejected rows in their batch.
+    pub(super) rejected: HashMap<u64, Vec<u32>>,
+}
+
+/// What one batch held. Row numbers count accepted rows of the batch.
+struct Scanned {
+    number: u64,
+    tenants: Vec<String>,
+    tenant_of: Vec<u32>,
+    keyed: Keyed,
+    domains: DomainCounts,
+    records_size: u64,
+    rejected: Vec<u32>,
+}
+
+struct Worker<'i> {
+    report: Report,
+    keys: KeyMaker<'i>,
+    further: String,
+}
+
+/// Reads all people once.
+pub(super) fn scan(
+    inputs: &Inputs,
+    hasher: KeyHasher,
+    options: &BuildOptions,
+    report: &mut Report,
+    watch: &mut Watch<'_>,
+) -> Result<Scan, BuildError> {
+    let rejects = match &options.rejects {
+        Some(path) => Some(RejectsWriter::create(path, &inputs.limits)?),
+        None => None,
+    };
+    let empty = Report::new(&report.files.iter().map(|file| file.path.clone()).collect::<Vec<_>>());
+    let mut scan = Scan {
+        summaries: Vec::new(),
+        tenants: Tenants::default(),
+        tenant_of: Vec::new(),
+        keyed: Keyed::default(),
+        domains: DomainCounts::new(),
+        records_size: 0,
+        batch_starts: vec![0],
+        rejected: HashMap::new(),
+    };
+    let start = || Worker {
+        report: empty.clone(),
+        keys: KeyMaker::new(hasher, &inputs.dotless),
+        further: String::new(),
+    };
+    let work = |worker: &mut Worker<'_>, number, batch: &RowBatch| {
+        scan_batch(inputs, worker, rejects.as_ref(), number, batch)
+    };
+    let (summaries, workers) =
+        pipeline::run(inputs, options.threads, watch, start, work, |batch| scan.add(batch))?;
+    scan.summaries = summaries;
+    for worker in workers {
+        report.merge(worker.report);
+    }
+    if let Some(rejects) = rejects {
+        rejects.finish()?;
+    }
+    report.judge(&inputs.limits)?;
+    Ok(scan)
+}
+
+fn scan_batch(
+    inputs: &Inputs,
+    worker: &mut Worker<'_>,
+    rejects: Option<&RejectsWriter>,
+    number: u64,
+    batch: &RowBatch,
+) -> Result<Scanned, BuildError> {
+    let schema = usize::from(inputs.people[batch.file() as usize].schema);
+    let (mapping, columns) = (&inputs.mappings[schema], &inputs.columns[schema]);
+    let mut scanned = Scanned {
+        number,
+        tenants: Vec::new(),
+        tenant_of: Vec::with_capacity(batch.len()),
+        keyed: Keyed::default(),
+        domains: DomainCounts::new(),
+        records_size: 0,
+        rejected: Vec::new(),
+    };
+    let mut tenants = Tenants::default();
+    let mut run = DomainRun::default();
+    for (row, place) in batch.rows().zip(0_u32..) {
+        let person = PersonRow::new(row, mapping);
+        let mut acceptance = match classify(&person, &inputs.limits) {
+            Verdict::Accepted(acceptance) => acceptance,
+            Verdict::Rejected(reject) => {
+                worker.report.reject(&row, mapping.headers(), reject);
+                if let Some(rejects) = rejects {
+                    let path = inputs.people[batch.file() as usize].source.path();
+                    rejects.write(path, &row, mapping.headers(), reject)?;
+                }
+                scanned.rejected.push(place);
+                continue;
+            }
+        };
+        let tenant = person.tenant().unwrap_or_default();
+        let code = tenants.code(tenant);
+        worker.further.clear();
+        let plain = RowFields { row, columns, further: "" };
+        inputs.aliases.add_to(tenant, &plain, &mut worker.further)?;
+        let fields = RowFields { row, columns, further: &worker.further };
+        let accepted = u32::try_from(scanned.tenant_of.len()).unwrap_or(u32::MAX);
+        let domains = &mut scanned.domains;
+        let outsider = matches!(person.kind(), Kind::Guest | Kind::External);
+        worker.keys.add(&fields, tenant, accepted, &mut scanned.keyed, |domain| {
+            if !outsider && inputs.is_foreign(tenant, domain) {
+                acceptance.warnings.insert(WarningKind::DomainNotOfTenant);
+            }
+            run.add(code, domain, domains);
+        })?;
+        scanned.tenant_of.push(code);
+        scanned.records_size += record_size(fields.stored());
+        worker.report.accept(&row, acceptance);
+    }
+    run.flush(&mut scanned.domains);
+    scanned.tenants = tenants.into_names();
+    Ok(scanned)
+}
+
+impl Scan {
+    /// The accepted rows of a batch with their numbers, in a later pass over the same files.
+    pub(super) fn accepted<'b>(
+        &'b self,
+        batch_number: u64,
+        batch: &'b RowBatch,
+    ) -> Result<impl Iterator<Item = (Row<'b>, RowNumber)>, BuildError> {
+        let place = usize::try_from(batch_number).map_err(|_| BuildError::Changed)?;
+        let [start, end] = self.batch_starts.get(place..place + 2).ok_or(BuildError::Changed)? else {
+            return Err(BuildError::Changed);
+        };
+        let rejected = self.rejected.get(&batch_number).map_or(&[][..], Vec::as_slice);
+        if batch.len() != rejected.len() + (end - start) as usize {
+            return Err(BuildError::Changed);
+        }
+        let rows = batch.rows().zip(0_u32..).filter(|(_, place)| rejected.binary_search(place).is_err());
+        Ok(rows.map(|(row, _)| row).zip(*start..))
+    }
+
+    fn add(&mut self, batch: Scanned) -> Result<(), BuildError> {
+        let first = u32::try_from(self.tenant_of.len()).map_err(|_| too_many())?;
+        let codes: Vec<_> = batch.tenants.iter().map(|tenant| self.tenants.code(tenant)).collect();
+        for code in batch.tenant_of {
+            self.tenants.count(codes[code as usize], 1);
+            self.tenant_of.push(codes[code as usize]);
+        }
+        self.keyed.append(&batch.keyed, first);
+        for ((code, domain), people) in batch.domains {
+            *self.domains.entry((codes[code as usize], domain)).or_default() += people;
+        }
+        self.records_size += batch.records_size;
+        let end = u32::try_from(self.tenant_of.len()).ok().filter(|&end| end < 1 << 31);
+        self.batch_starts.push(end.ok_or_else(too_many)?);
+        if !batch.rejected.is_empty() {
+            self.rejected.insert(batch.number, batch.rejected);
+        }
+        Ok(())
+    }
+}
+
+impl DomainRun {
+    fn add(&mut self, tenant: u32, domain: &str, counts: &mut DomainCounts) {
+        if self.people > 0 && (self.tenant != tenant || self.domain != domain) {
+            self.flush(counts);
+        }
+        if self.people == 0 {
+            self.tenant = tenant;
+            self.domain.clear();
+            self.domain.push_str(domain);
+        }
+        self.people += 1;
+    }
+
+    fn flush(&mut self, counts: &mut DomainCounts) {
+        if self.people > 0 {
+            *counts.entry((self.tenant, self.domain.clone())).or_default() += self.people;
+            self.people = 0;
+        }
+    }
+}
+
+fn too_many() -> BuildError {
+    BuildError::Limit("more than 2,147,483,647 people: split the dataset by tenant".into())
+}
+
+/// The one warning of this kind.
+pub(super) fn warning(kind: WarningKind) -> Warnings {
+    let mut warnings = Warnings::default();
+    warnings.insert(kind);
+    warnings
+}

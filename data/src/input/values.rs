@@ -1,0 +1,323 @@
+//! One value with several things in it, and what counts as an address.
+//!
+//! Pure functions on `&str`: the reader of a segment takes stored values apart with the very functions that
+//! the builder indexed them with.
+
+use serde::{Deserialize, Serialize};
+
+/// Longest address in bytes (RFC 5321 path without its angle brackets).
+pub const ADDRESS_BYTES_MAX: usize = 254;
+/// Longest local part in bytes (RFC 5321).
+pub const LOCAL_PART_BYTES_MAX: usize = 64;
+const LABEL_BYTES_MAX: usize = 63;
+/// Wrappers around one address that are taken off; more of them is no address.
+const WRAPPERS_MAX: usize = 4;
+
+/// What separates several values in one field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Separator {
+    /// `;`, `|` and line breaks; in addresses also comma and blank where every piece is an address by itself.
+    #[default]
+    Generic,
+    /// This character alone.
+    Only(char),
+}
+
+impl Separator {
+    fn is(self, c: char) -> bool {
+        match self {
+            Self::Generic => matches!(c, ';' | '|' | '\n' | '\r'),
+            Self::Only(only) => c == only,
+        }
+    }
+}
+
+/// One piece of a field with addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressValue<'a> {
+    /// An address, without its wrapping.
+    Address(&'a str),
+    /// A value of another type than mail, such as `SIP:…` or `X500:…`, as written.
+    OtherType(&'a str),
+    /// Neither, as written.
+    Invalid(&'a str),
+}
+
+/// Takes a field with any number of addresses apart. Blank pieces are left out; nothing is allocated.
+///
+/// Never separates at `+`. An address with a quoted local part that holds a separator is whole if it is all
+/// there is in the field.
+///
+/// ```
+/// use persondb_data::input::values::{AddressValue::*, Separator, addresses};
+/// let found: Vec<_> = addresses("SMTP:a@x.org;sip:b@x.org; <c+d@x.org>", Separator::Generic).collect();
+/// assert_eq!(found, [Address("a@x.org"), OtherType("sip:b@x.org"), Address("c+d@x.org")]);
+/// ```
+#[must_use]
+pub fn addresses(value: &str, separator: Separator) -> Addresses<'_> {
+    let whole = value.trim();
+    let outer = Pieces { rest: Some(whole), by: By::Separator(separator) };
+    match read_address(whole) {
+        address @ AddressValue::Address(_) => Addresses { whole: Some(address), outer: EMPTY, inner: EMPTY },
+        _ if whole.is_empty() => Addresses { whole: None, outer: EMPTY, inner: EMPTY },
+        _ => Addresses { whole: None, outer, inner: EMPTY },
+    }
+}
+
+/// Iterator over the addresses of a field, made by [`addresses`].
+#[derive(Debug, Clone)]
+pub struct Addresses<'a> {
+    whole: Option<AddressValue<'a>>,
+    outer: Pieces<'a>,
+    inner: Pieces<'a>,
+}
+
+impl<'a> Iterator for Addresses<'a> {
+    type Item = AddressValue<'a>;
+
+    fn next(&mut self) -> Option<AddressValue<'a>> {
+        if let Some(whole) = self.whole.take() {
+            return Some(whole);
+        }
+        loop {
+            if let Some(piece) = self.inner.find(|piece| !piece.is_empty()) {
+                return Some(read_address(piece));
+            }
+            let piece = self.outer.next()?;
+            let by = match self.outer.by {
+                By::Separator(Separator::Generic) => lists_of_addresses(piece),
+                _ => By::Nothing,
+            };
+            self.inner = Pieces { rest: Some(piece), by };
+        }
+    }
+}
+
+/// How to take a piece further apart: at commas, or commas and blanks, where that gives addresses only.
+fn lists_of_addresses(piece: &str) -> By {
+    if !piece.contains(|c: char| c == ',' || c.is_whitespace()) {
+        return By::Nothing;
+    }
+    for by in [By::Comma, By::CommaOrBlank] {
+        let mut parts = Pieces { rest: Some(piece), by }.filter(|part| !part.is_empty());
+        if parts.all(|part| !matches!(read_address(part), AddressValue::Invalid(_))) {
+            return by;
+        }
+    }
+    By::Nothing
+}
+
+/// Takes a field with any number of names apart: at `;`, `|` and line breaks, never at commas, since a name
+/// may well be `Last, First`. Blank pieces are left out.
+pub fn texts(value: &str, separator: Separator) -> impl Iterator<Item = &str> + Clone {
+    Pieces { rest: Some(value), by: By::Separator(separator) }.filter(|piece| !piece.is_empty())
+}
+
+/// Reads one piece: takes its wrapping off and says what it is.
+///
+/// Wrapping is `<…>`, `{…}`, `mailto:`, `smtp:` and white space around it, in any case and order.
+#[must_use]
+pub fn read_address(piece: &str) -> AddressValue<'_> {
+    let piece = piece.trim();
+    let bare = unwrap_address(piece);
+    if check_address(bare).is_ok() {
+        AddressValue::Address(bare)
+    } else if has_type(bare) {
+        AddressValue::OtherType(piece)
+    } else {
+        AddressValue::Invalid(piece)
+    }
+}
+
+/// The address within its wrapping, not checked.
+#[must_use]
+pub fn unwrap_address(piece: &str) -> &str {
+    let mut bare = piece.trim();
+    for _ in 0..WRAPPERS_MAX {
+        let before = bare;
+        for (open, close) in [('<', '>'), ('{', '}')] {
+            bare = bare.strip_prefix(open).and_then(|b| b.strip_suffix(close)).unwrap_or(bare);
+        }
+        for prefix in ["mailto:", "smtp:"] {
+            if bare.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix)) {
+                bare = &bare[prefix.len()..];
+            }
+        }
+        bare = bare.trim();
+        if bare.len() == before.len() {
+            break;
+        }
+    }
+    bare
+}
+
+/// Whether the text starts like `SIP:`, `X500:`, `EUM:`; no address without quotes does.
+fn has_type(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(kind, value)| {
+        (1..=16).contains(&kind.len()) && kind.bytes().all(|b| b.is_ascii_alphanumeric()) && !value.is_empty()
+    })
+}
+
+/// The two halves of an address that passed [`check_address`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address<'a> {
+    /// Before the last `@`, with its quotes if it has any.
+    pub local: &'a str,
+    /// After the last `@`.
+    pub domain: &'a str,
+}
+
+/// Why a text is no address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// Over [`ADDRESS_BYTES_MAX`].
+    TooLong,
+    /// No `@`.
+    NoAt,
+    /// The part before the `@`: empty, over [`LOCAL_PART_BYTES_MAX`], or with characters that need quotes.
+    LocalPart,
+    /// The part after the `@`.
+    Domain,
+}
+
+/// Checks the syntax of a bare address.
+///
+/// The rule, made for directories and not for message headers:
+/// - at most 254 bytes of UTF-8, divided at the last `@`; local part of 1 to 64 bytes;
+/// - local part without quotes: no white space, control or invisible characters and none of `()<>[]{}:;,\"@|`
+///   (`{}` and `|` are legal in RFC 5321, but in exports they wrap and separate); dots anywhere, since some
+///   providers gave out `a..b@`; any other Unicode (RFC 6531);
+/// - local part in quotes: anything but control characters, `"` and `\` escaped by `\`;
+/// - domain: two labels or more (directories have no `a@localhost`) and perhaps a last dot; each label 1 to
+///   63 bytes of letters, digits and inner hyphens, the last not digits alone; where there are other letters
+///   or `xn--`, all of it counts after UTS #46, which has to succeed.
+///
+/// # Errors
+/// The first of the rules above that does not hold.
+pub fn check_address(text: &str) -> Result<Address<'_>, AddressError> {
+    if text.len() > ADDRESS_BYTES_MAX {
+        return Err(AddressError::TooLong);
+    }
+    let (local, domain) = text.rsplit_once('@').ok_or(AddressError::NoAt)?;
+    if !is_local_part(local) {
+        return Err(AddressError::LocalPart);
+    }
+    if !is_domain(domain) {
+        return Err(AddressError::Domain);
+    }
+    Ok(Address { local, domain })
+}
+
+fn is_local_part(local: &str) -> bool {
+    if local.is_empty() || local.len() > LOCAL_PART_BYTES_MAX {
+        return false;
+    }
+    if local.len() > 2
+        && let Some(quoted) = local.strip_prefix('"').and_then(|l| l.strip_suffix('"'))
+    {
+        let mut escaped = false;
+        let fine = quoted.chars().all(|c| {
+            let allowed = !c.is_control() && (escaped || c != '"');
+            escaped = !escaped && c == '\\';
+            allowed
+        });
+        return fine && !escaped;
+    }
+    if local.is_ascii() {
+        return local.bytes().all(|byte| UNQUOTED[usize::from(byte)]);
+    }
+    local.chars().all(|c| match u8::try_from(c) {
+        Ok(byte) if byte.is_ascii() => UNQUOTED[usize::from(byte)],
+        _ => is_visible(c),
+    })
+}
+
+/// Bytes that an ASCII local part may have without quotes.
+const UNQUOTED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        table[byte as usize] = true;
+        byte += 1;
+    }
+    let special = b"()<>[]{}:;,\\\"@|";
+    let mut i = 0;
+    while i < special.len() {
+        table[special[i] as usize] = false;
+        i += 1;
+    }
+    table
+};
+
+/// Checks the syntax of a domain by the rule of [`check_address`].
+#[must_use]
+pub fn is_domain(domain: &str) -> bool {
+    let domain = domain.strip_suffix('.').unwrap_or(domain);
+    // Any `--` may be that of an `xn--` label.
+    if domain.is_ascii() && memchr::memmem::find(domain.as_bytes(), b"--").is_none() {
+        return is_ascii_domain(domain);
+    }
+    // UTS #46 would drop what is invisible and let through what is ASCII but no letter of a domain.
+    let fine =
+        |c: char| c == '.' || c == '-' || c.is_ascii_alphanumeric() || (!c.is_ascii() && is_visible(c));
+    domain.chars().all(fine) && idna::domain_to_ascii(domain).is_ok_and(|ascii| is_ascii_domain(&ascii))
+}
+
+fn is_ascii_domain(domain: &str) -> bool {
+    let mut labels = 0;
+    let mut last: &[u8] = &[];
+    for label in domain.as_bytes().split(|&byte| byte == b'.') {
+        let fine = label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+        let (Some(first), Some(end)) = (label.first(), label.last()) else { return false };
+        if !fine || label.len() > LABEL_BYTES_MAX || *first == b'-' || *end == b'-' {
+            return false;
+        }
+        labels += 1;
+        last = label;
+    }
+    labels >= 2 && domain.len() < ADDRESS_BYTES_MAX && !last.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether a character outside ASCII can be seen.
+fn is_visible(c: char) -> bool {
+    !c.is_control()
+        && !c.is_whitespace()
+        && !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}')
+}
+
+const EMPTY: Pieces<'static> = Pieces { rest: None, by: By::Nothing };
+
+/// Trimmed pieces of a text.
+#[derive(Debug, Clone)]
+struct Pieces<'a> {
+    rest: Option<&'a str>,
+    by: By,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum By {
+    Nothing,
+    Separator(Separator),
+    Comma,
+    CommaOrBlank,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.rest.take()?;
+        let at = match self.by {
+            By::Nothing => None,
+            By::Separator(separator) => rest.find(|c| separator.is(c)),
+            By::Comma => rest.find(','),
+            By::CommaOrBlank => rest.find(|c: char| c == ',' || c.is_whitespace()),
+        };
+        let Some(at) = at else { return Some(rest.trim()) };
+        let width = rest[at..].chars().next().map_or(1, char::len_utf8);
+        self.rest = Some(&rest[at + width..]);
+        Some(rest[..at].trim())
+    }
+}

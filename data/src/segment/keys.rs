@@ -1,0 +1,179 @@
+//! Which keys a person has: one function for builder and reader, so that what is indexed and what is
+//! compared can never drift apart.
+
+use persondb_protocol::answer::Matched;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::{Columns, Corrupt};
+use crate::input::Canonical;
+use crate::input::values::{self, AddressValue};
+use crate::normalize::{KeyBuffer, folded_name, german_form};
+
+/// First character of a line of [`Fields::further_addresses`] that is an alias.
+pub(crate) const FURTHER_ALIAS: char = 'a';
+/// First character of a line of [`Fields::further_addresses`] that is a personal address.
+pub(crate) const FURTHER_PERSONAL: char = 'p';
+
+/// A person's values, wherever they stand: in a CSV row or in a record.
+pub(crate) trait Fields<'a> {
+    /// What the columns mean.
+    fn schema(&self) -> &Columns;
+
+    /// The value of the column at `place`, as given.
+    fn field(&self, place: u16) -> Result<&'a str, Corrupt>;
+
+    /// Addresses from the aliases file and from later rows of the same person, one a line behind
+    /// the character that says what it is.
+    fn further_addresses(&self) -> Result<&'a str, Corrupt>;
+
+    /// The first value of this meaning that is not blank; empty where there is none.
+    fn canonical(&self, column: Canonical) -> Result<&'a str, Corrupt> {
+        for &place in self.schema().places(column) {
+            let value = self.field(place)?;
+            if !value.trim().is_empty() {
+                return Ok(value);
+            }
+        }
+        Ok("")
+    }
+
+    /// Primary address, without what may surround one.
+    fn email(&self) -> Result<&'a str, Corrupt> {
+        Ok(values::unwrap_address(self.canonical(Canonical::Email)?))
+    }
+
+    /// Identifier within the tenant: the primary address where the file has none.
+    fn person_id(&self) -> Result<&'a str, Corrupt> {
+        match self.canonical(Canonical::PersonId)?.trim() {
+            "" => self.email(),
+            id => Ok(id),
+        }
+    }
+}
+
+/// Calls `visit` with every address of a person and what it is to them, primary first.
+pub(crate) fn for_each_address<'a, F: Fields<'a> + ?Sized>(
+    fields: &F,
+    mut visit: impl FnMut(&'a str, Matched) -> Result<(), Corrupt>,
+) -> Result<(), Corrupt> {
+    visit(fields.email()?, Matched::Primary)?;
+    several_addresses(fields, Canonical::Aliases, |address| visit(address, Matched::Alias))?;
+    for line in fields.further_addresses()?.lines() {
+        if let Some(address) = line.strip_prefix(FURTHER_ALIAS) {
+            visit(address, Matched::Alias)?;
+        }
+    }
+    several_addresses(fields, Canonical::PersonalEmails, |address| visit(address, Matched::PersonalKnown))?;
+    for line in fields.further_addresses()?.lines() {
+        if let Some(address) = line.strip_prefix(FURTHER_PERSONAL) {
+            visit(address, Matched::PersonalKnown)?;
+        }
+    }
+    Ok(())
+}
+
+fn several_addresses<'a, F: Fields<'a> + ?Sized>(
+    fields: &F,
+    column: Canonical,
+    mut visit: impl FnMut(&'a str) -> Result<(), Corrupt>,
+) -> Result<(), Corrupt> {
+    for &place in fields.schema().places(column) {
+        let value = fields.field(place)?;
+        if value.is_empty() {
+            continue;
+        }
+        for piece in values::addresses(value, fields.schema().separator(column)) {
+            if let AddressValue::Address(address) = piece {
+                visit(address)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Calls `visit` with every name key of a person: of the display name, of given or preferred with
+/// family name, of other names; each folded and, where it differs, in the German form.
+pub(crate) fn for_each_name<'a, F: Fields<'a> + ?Sized>(
+    fields: &F,
+    joined: &mut String,
+    key: &mut KeyBuffer,
+    mut visit: impl FnMut(&[u8]),
+) -> Result<(), Corrupt> {
+    let mut each = |name: &str| {
+        folded_name(name, key);
+        if !key.is_empty() {
+            visit(key);
+            if german_form(name, key) {
+                visit(key);
+            }
+        }
+    };
+    each(fields.canonical(Canonical::DisplayName)?);
+    let family = fields.canonical(Canonical::FamilyName)?;
+    if !family.is_empty() {
+        for first in [Canonical::GivenName, Canonical::PreferredName] {
+            let first = fields.canonical(first)?;
+            if !first.is_empty() {
+                joined.clear();
+                joined.push_str(first);
+                joined.push(' ');
+                joined.push_str(family);
+                each(joined);
+            }
+        }
+    }
+    for &place in fields.schema().places(Canonical::OtherNames) {
+        for name in values::texts(fields.field(place)?, fields.schema().separator(Canonical::OtherNames)) {
+            each(name);
+        }
+    }
+    Ok(())
+}
+
+/// Whether dots in local parts of this domain mean nothing, whatever a tenant says.
+pub(crate) fn is_dotless_domain(domain: &[u8]) -> bool {
+    matches!(domain, b"gmail.com" | b"googlemail.com")
+}
+
+/// Hashes of keys: xxh3-64 (Collet; stable across releases) with the segment's own seed, and a tag so
+/// that equal bytes of different kinds differ.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyHasher {
+    seed: u64,
+}
+
+impl KeyHasher {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// Of a normalised address.
+    pub(crate) fn address(self, key: &[u8]) -> u64 {
+        xxh3_64_with_seed(key, self.seed)
+    }
+
+    /// Of a normalised address whose local part has lost its dots.
+    pub(crate) fn dotless(self, key: &[u8]) -> u64 {
+        xxh3_64_with_seed(key, self.seed ^ 0x646f_7473)
+    }
+
+    /// Of a person identifier.
+    pub(crate) fn person(self, person_id: &str) -> u64 {
+        xxh3_64_with_seed(person_id.as_bytes(), self.seed ^ 0x6964)
+    }
+
+    /// Of all names in a tenant.
+    pub(crate) fn tenant(self, tenant: &str) -> u64 {
+        xxh3_64_with_seed(tenant.as_bytes(), self.seed ^ 0x0074_656e)
+    }
+
+    /// Of a folded name in the tenant with this hash.
+    pub(crate) fn name(tenant: u64, key: &[u8]) -> u64 {
+        xxh3_64_with_seed(key, tenant)
+    }
+
+    /// Of a domain as an A-label.
+    pub(crate) fn domain(self, domain: &[u8]) -> u64 {
+        xxh3_64_with_seed(domain, self.seed ^ 0x0064_6e73)
+    }
+}

@@ -1,0 +1,85 @@
+//! The metadata section: JSON, so that a segment explains itself to any tool and can grow fields.
+//!
+//! It says which headers the CSV had, which of them mean what, and which files it was made from.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::Corrupt;
+use crate::input::values::Separator;
+use crate::input::{Canonical, Mapping};
+
+/// JSON metadata of a segment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Every header, in order of first appearance over all files.
+    pub headers: Vec<String>,
+    /// The lists of columns that records have: one for each different header line.
+    pub schemas: Vec<Mapping>,
+    /// Files it was made from, with what identifies them.
+    pub inputs: Vec<InputRecord>,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows rejected.
+    pub rejected: u64,
+    /// Warnings given.
+    pub warnings: u64,
+}
+
+/// One input file as it was when it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputRecord {
+    /// Path as opened.
+    pub path: String,
+    /// Number of the device that held it.
+    pub device: u64,
+    /// Its number on the device.
+    pub inode: u64,
+    /// Size on disk in bytes.
+    pub size: u64,
+    /// Last change in nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// xxh3-128 of the file's bytes, hexadecimal.
+    pub digest: String,
+}
+
+/// The columns of one kind of file, with the way from meaning to column made short.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    headers: Vec<String>,
+    canonical: [SmallVec<[u16; 2]>; Canonical::ALL.len()],
+    separators: [Separator; Canonical::ALL.len()],
+}
+
+impl Columns {
+    /// Checks that the mapping names only columns that it has.
+    pub(crate) fn new(mapping: &Mapping) -> Result<Self, Corrupt> {
+        let count = mapping.headers().len();
+        let canonical = Canonical::ALL.map(|column| SmallVec::from_slice(mapping.columns(column)));
+        if canonical.iter().flatten().any(|&place| usize::from(place) >= count) {
+            return Err(Corrupt::new("metadata names a column that is not there"));
+        }
+        let separators = Canonical::ALL.map(|column| mapping.separator(column));
+        Ok(Self { headers: mapping.headers().to_vec(), canonical, separators })
+    }
+
+    /// Headers in the order of the file.
+    pub(crate) fn headers(&self) -> &[String] {
+        &self.headers
+    }
+
+    /// Columns of the file, and one for the further addresses.
+    pub(crate) fn stored_count(&self) -> usize {
+        self.headers.len() + 1
+    }
+
+    /// Where values of this meaning stand, best first.
+    pub(crate) fn places(&self, column: Canonical) -> &[u16] {
+        &self.canonical[column as usize]
+    }
+
+    /// What stands between several values of this meaning.
+    pub(crate) fn separator(&self, column: Canonical) -> Separator {
+        self.separators[column as usize]
+    }
+}
