@@ -1,0 +1,72 @@
+//! Look people up in the shared generation: pin, get, answer.
+//!
+//! ```no_run
+//! use persondb_client::{Client, Lookup};
+//!
+//! let client = Client::open("default")?;          // once for a process
+//!
+//! let pin = client.pin()?;                        // once for a message: one load when nothing changed
+//! match pin.get("jane.doe@corp.example") {        // a few cache lines of shared memory
+//!     Lookup::Found(people) => {
+//!         for person in &people {
+//!             println!("{} of {}", person.display_name()?, person.tenant_id()?);
+//!             println!("department: {:?}", person.value("department")?);
+//!         }
+//!     }
+//!     Lookup::Absent(generation) => println!("nobody in generation {generation}"),
+//!     Lookup::Unavailable(why) => println!("cannot say: {why}"),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it does by itself
+//!
+//! It attaches by descriptor over the daemon's socket, by name when no daemon answers, and asks over the
+//! socket where mapping cannot be had. It moves over to each new generation in the background, and
+//! goes on with the old one when that fails. It works in children after a `fork`. It counts what its
+//! look-ups came to. [`Client::status`] shows all of that.
+//!
+//! It writes nothing that others share. A process killed in the middle leaves nothing behind.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `builder` | [`ClientBuilder`]: what a client may be told |
+//! | `client` | [`Client`]: the handle; whole again after a fork |
+//! | `pin`, `reader` | [`Pin`]: look-ups in one generation; what a thread keeps to make it one load |
+//! | `lookup`, `person` | [`Lookup`], [`People`], [`PersonRef`]: the answers |
+//! | `attach`, `view` | mapping a generation by descriptor or name, or not |
+//! | `watch`, `live` | moving over; what belongs to one process |
+//! | `connection`, `socket`, `control` | frames; look-ups over them; an operator's commands |
+//! | `counters`, `status` | what the look-ups came to; how the client stands |
+#![forbid(unsafe_code)]
+
+mod attach;
+mod builder;
+mod client;
+mod connection;
+mod control;
+mod counters;
+mod live;
+mod lookup;
+mod person;
+mod pin;
+mod reader;
+mod socket;
+mod status;
+mod view;
+mod watch;
+
+pub use builder::{ClientBuilder, ClientError, Via, Watch};
+pub use client::Client;
+pub use control::{Announced, Control, ControlError, Subscription};
+pub use counters::Counters;
+pub use lookup::{DomainLookup, Lookup, People, PeopleIter};
+pub use person::PersonRef;
+pub use pin::Pin;
+pub use status::{Attached, ClientStatus, HeldGeneration, Watcher};
+
+pub use persondb_protocol::answer::{
+    AccountStatus, Answer, DomainFact, DomainKind, Kind, Matched, Person, Reason, Unavailable,
+};
+pub use persondb_protocol::control::{Refusal, RefusalKind, RollUntil, Rolled};
+pub use persondb_protocol::{DatasetName, Generation};
