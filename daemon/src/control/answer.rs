@@ -1,0 +1,98 @@
+//! Queries over the socket: the same reader, the same answers as a mapped client's.
+
+use persondb_data::segment::{Corrupt, Hits, Scope, to_people};
+use persondb_protocol::answer::{Answer, DomainFact, Person, Reason, Unavailable};
+use persondb_protocol::control::{KEY_SIZE_MAX, NAME_SIZE_MAX, PEOPLE_COUNT_MAX, Reply, Request};
+
+use crate::served::Served;
+
+/// Answers a query; `None` for requests that are no queries.
+#[must_use]
+pub(super) fn answer(request: &Request, current: Option<&Served>) -> Option<Reply> {
+    Some(match request {
+        Request::Get { address, tenant } => {
+            let limits = [("address", address.len(), KEY_SIZE_MAX), tenant_limit(tenant.as_deref())];
+            people(current, &limits, |served| served.segment().get(address, scope(tenant.as_deref())))
+        }
+        Request::Person { person_id, tenant } => {
+            let limits = [("person_id", person_id.len(), KEY_SIZE_MAX), tenant_limit(tenant.as_deref())];
+            people(current, &limits, |served| served.segment().person(person_id, scope(tenant.as_deref())))
+        }
+        Request::Name { tenant, full_name, limit } => {
+            let limits = [("name", full_name.len(), NAME_SIZE_MAX), tenant_limit(Some(tenant))];
+            // A limit of 0 would make everybody absent.
+            let count = (*limit).clamp(1, PEOPLE_COUNT_MAX) as usize;
+            people(current, &limits, |served| served.segment().by_name(tenant, full_name, count))
+        }
+        Request::Domain { domain } => Reply::Domains(domains(current, domain)),
+        _ => return None,
+    })
+}
+
+/// What is said when an answer does not fit into a frame.
+#[must_use]
+pub(super) fn too_large(reply: &Reply) -> Reply {
+    let unavailable = Unavailable::new(
+        Reason::OverLimit,
+        "the answer is larger than a frame; ask with a tenant or a limit",
+    );
+    match reply {
+        Reply::Domains(_) => Reply::Domains(Answer::Unavailable(unavailable)),
+        _ => Reply::People(Answer::Unavailable(unavailable)),
+    }
+}
+
+fn scope(tenant: Option<&str>) -> Scope<'_> {
+    tenant.map_or(Scope::Everywhere, Scope::Tenant)
+}
+
+fn tenant_limit(tenant: Option<&str>) -> (&'static str, usize, usize) {
+    ("tenant", tenant.map_or(0, str::len), KEY_SIZE_MAX)
+}
+
+fn people<'a>(
+    current: Option<&'a Served>,
+    limits: &[(&str, usize, usize)],
+    look_up: impl FnOnce(&'a Served) -> Result<Hits<'a>, Corrupt>,
+) -> Reply {
+    let answer = checked(current, limits).map_or_else(Answer::Unavailable, |served| {
+        let found: Result<Vec<Person>, Corrupt> = look_up(served).and_then(|hits| to_people(&hits));
+        three(served, found)
+    });
+    Reply::People(answer)
+}
+
+fn domains(current: Option<&Served>, domain: &str) -> Answer<Vec<DomainFact>> {
+    checked(current, &[("domain", domain.len(), KEY_SIZE_MAX)])
+        .map_or_else(Answer::Unavailable, |served| three(served, served.segment().domain(domain)))
+}
+
+/// Found, absent, cannot say.
+fn three<T>(served: &Served, found: Result<Vec<T>, Corrupt>) -> Answer<Vec<T>> {
+    match found {
+        Ok(found) if found.is_empty() => Answer::Absent(served.generation()),
+        Ok(found) => Answer::Found(served.generation(), found),
+        Err(corrupt) => {
+            tracing::error!(generation = %served.generation(), error = %corrupt, "a look-up met corrupt bytes");
+            Answer::Unavailable(Unavailable::new(Reason::Unreadable, corrupt.to_string()))
+        }
+    }
+}
+
+fn checked<'a>(
+    current: Option<&'a Served>,
+    limits: &[(&str, usize, usize)],
+) -> Result<&'a Served, Unavailable> {
+    for (what, found, limit) in limits {
+        if found > limit {
+            let text = format!("expected a {what} of at most {limit} bytes, found {found}");
+            return Err(Unavailable::new(Reason::OverLimit, text));
+        }
+    }
+    current.ok_or_else(|| {
+        Unavailable::new(
+            Reason::NoGeneration,
+            "the daemon has announced nothing yet; its first load runs or failed",
+        )
+    })
+}

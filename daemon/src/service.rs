@@ -1,0 +1,268 @@
+//! The whole daemon: who starts whom, and in which order.
+//!
+//! ```text
+//! main thread      cycles, roll back           owns the Inbox; every build is its child
+//! control thread   socket server               answers from the current mapping, never waits
+//! heartbeat        once a second               superblock heartbeat, watchdog, patience of the manager
+//! signals          signal → order
+//! ```
+//!
+//! # At the start
+//! 1. The generation an earlier daemon announced is opened, so that the socket can answer at once.
+//! 2. It is *adopted* when inputs and configuration are unchanged (see [`crate::adopt`]), else a cycle runs.
+//! 3. If that cycle fails, the newest generation that verifies is served all the same, and the failure is
+//!    in the status and the log; with none, the daemon ends with the reason.
+//!
+//! READY is told, and `status` names a generation, only after step 2 or 3.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use crossbeam::channel::{RecvTimeoutError, Sender, bounded, unbounded};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use persondb_protocol::Generation;
+use persondb_protocol::layout::Announcement;
+use persondb_protocol::status::CycleReport;
+use persondb_shm::{DatasetLock, SuperblockOwner, boot_now_ns};
+
+use crate::adopt::{self, Decision};
+use crate::board::{Board, Event, Order, Shared};
+use crate::config::Config;
+use crate::control::{self, ControlSocket};
+use crate::inbox::Inbox;
+use crate::report::chain;
+use crate::served::Served;
+use crate::state::{StateFile, private_folder};
+use crate::{cycle, notify, retention, rollback, signal, status};
+
+/// A control thread that did not turn for this long is stuck: the watchdog is no longer told otherwise.
+const CONTROL_TURN_NS_MAX: u64 = 20_000_000_000;
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// When it cannot start (another daemon holds the dataset, no socket, no shared memory), when the first load
+/// fails and nothing older can be served, or when the control thread died.
+pub fn run(config: Config) -> Result<()> {
+    private_folder(&config.state_dir).context("state folder")?;
+    let _lock = DatasetLock::acquire(&config.lock_file())?;
+    raise_descriptor_limit();
+    for name in retention::clear_staging(&config.name) {
+        tracing::info!(name, "removed an unfinished segment of an earlier daemon");
+    }
+    let state = StateFile::new(&config.state_dir, &config.name);
+    let remembered = state.read()?;
+    let superblock = SuperblockOwner::create_or_take(&config.name, config.mode, config.reader_group)?;
+    while superblock.last_issued() < Generation(remembered.last_issued) {
+        let _ = superblock.issue();
+    }
+    let announcement = superblock.current();
+    let board = Board { held: remembered.held, ..found(&config, announcement) };
+    let read_only = superblock.descriptor_read_only()?;
+    let socket = ControlSocket::open(&config)?;
+    let (orders, inbox) = unbounded();
+    let (events, inbound) = unbounded();
+    let wake = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
+    let shared = Arc::new(Shared::new(config, (superblock, read_only), state, orders, events, wake, board));
+
+    let _signals = signal::listen(Arc::clone(&shared))?;
+    let control = control::start(Arc::clone(&shared), socket, inbound)?;
+    let heartbeat = Heartbeat::start(Arc::clone(&shared))?;
+    let mut inbox = Inbox::new(inbox);
+    let result = first(&shared, &mut inbox).and_then(|begun| match begun {
+        Begun::Serving => serve(&shared, &mut inbox),
+        Begun::Stopped => Ok(()),
+    });
+    notify::stopping();
+    tracing::info!("stopping; what is served stays for the next start");
+    shared.tell(Event::Stop);
+    let control = control.join();
+    drop(heartbeat);
+    result?;
+    match control {
+        Ok(()) => Ok(()),
+        Err(reason) => bail!("the control thread ended: {reason}"),
+    }
+}
+
+/// What stands in shared memory already.
+fn found(config: &Config, announcement: Option<Announcement>) -> Board {
+    let mut board = Board { retained: retention::kept(&config.name), ..Board::default() };
+    let Some(announcement) = announcement else { return board };
+    match Served::open(&config.name, announcement.generation) {
+        Ok(served) if served.announced_segments() == announcement.segments => {
+            board.current = Some(Arc::new(served));
+            board.announcement = Some(announcement);
+        }
+        Ok(_) => {
+            tracing::warn!(generation = %announcement.generation, "the announced generation was replaced");
+        }
+        Err(error) => {
+            tracing::warn!(generation = %announcement.generation, error = chain(&error), "the announced generation cannot be read");
+        }
+    }
+    board
+}
+
+enum Begun {
+    Serving,
+    Stopped,
+}
+
+/// Adopts or loads the first generation that this process serves.
+fn first(shared: &Shared, inbox: &mut Inbox) -> Result<Begun> {
+    let started = Instant::now();
+    if adopt(shared) {
+        let report = CycleReport {
+            result: "adopted".into(),
+            seconds: started.elapsed().as_secs_f64(),
+            ..CycleReport::default()
+        };
+        shared.board().last_cycle = Some(report);
+    } else if let Err(refusal) = cycle::run(shared, inbox) {
+        if matches!(inbox.go(), crate::inbox::Go::Stop) {
+            return Ok(Begun::Stopped);
+        }
+        serve_older(shared).with_context(|| format!("the first load failed: {}", refusal.message))?;
+    }
+    notify::ready(&status::line(shared));
+    Ok(Begun::Serving)
+}
+
+/// Takes over what an earlier daemon served, if it is what would be loaded now.
+fn adopt(shared: &Shared) -> bool {
+    let (current, held) = {
+        let board = shared.board();
+        (board.current.clone(), board.held)
+    };
+    let Some(current) = current else { return false };
+    let generation = current.generation();
+    let decision = if held {
+        Decision::Adopt("announcements are held")
+    } else {
+        match shared.config.refreshed() {
+            Ok(config) => adopt::decide(&config, current.segment()),
+            Err(error) => Decision::Load(chain(&error)),
+        }
+    };
+    let why = match decision {
+        Decision::Adopt(why) => why,
+        Decision::Load(why) => {
+            tracing::info!(%generation, why, "the served generation is loaded anew");
+            return false;
+        }
+    };
+    if let Err(error) = current.segment().verify(Some(cycle::VERIFY_SAMPLE), &mut |_| ()) {
+        tracing::warn!(%generation, error = chain(&error), "the served generation does not verify, and is loaded anew");
+        return false;
+    }
+    shared.adopt_current();
+    cycle::retire(shared, generation);
+    tracing::info!(%generation, why, "adopted without loading");
+    true
+}
+
+/// After a failed first load: the served generation, else the newest kept one that verifies.
+fn serve_older(shared: &Shared) -> Result<()> {
+    let (current, mut candidates) = {
+        let board = shared.board();
+        let current = board.current.as_ref().map(|served| served.generation());
+        (current, board.retained.iter().map(|facts| facts.generation).collect::<Vec<_>>())
+    };
+    // The announced one first: clients are on it, also after a roll back.
+    candidates.sort_by_key(|&generation| (Some(generation) != current, std::cmp::Reverse(generation)));
+    for generation in candidates {
+        match rollback::open(shared, generation) {
+            Ok(_) if Some(generation) == current => shared.adopt_current(),
+            Ok(served) => {
+                shared.announce(&Arc::new(served))?;
+            }
+            Err(reason) => {
+                tracing::warn!(reason, "not served");
+                continue;
+            }
+        }
+        tracing::warn!(%generation, "the first load failed; an older generation is served");
+        cycle::retire(shared, generation);
+        return Ok(());
+    }
+    bail!("and there is no older generation that could be served")
+}
+
+/// Does what it is ordered to, until stopped.
+fn serve(shared: &Shared, inbox: &mut Inbox) -> Result<()> {
+    loop {
+        match inbox.next_order() {
+            Order::Roll(ticket) => {
+                let mut tickets = inbox.take_rolls();
+                tickets.extend(ticket);
+                let result = cycle::run(shared, inbox);
+                for ticket in tickets {
+                    shared.tell(Event::Finished(ticket, result.clone()));
+                }
+            }
+            Order::Rollback { to, ticket } => {
+                let result = rollback::run(shared, to);
+                if let Some(ticket) = ticket {
+                    shared.tell(Event::Finished(ticket, result));
+                }
+            }
+            Order::Stop => return Ok(()),
+        }
+    }
+}
+
+/// The thread that says once a second that the daemon lives.
+struct Heartbeat {
+    /// Dropping it ends the thread.
+    _stop: Sender<()>,
+}
+
+impl Heartbeat {
+    fn start(shared: Arc<Shared>) -> Result<Self> {
+        let (stop, stopped) = bounded::<()>(0);
+        std::thread::Builder::new().name("heartbeat".into()).spawn(move || {
+            let watched = notify::watchdog_interval().is_some();
+            let mut lost = false;
+            for beat in 0_u64.. {
+                shared.superblock.beat();
+                let turn = shared.control_turn_ns.load(Ordering::Relaxed);
+                if watched && boot_now_ns().saturating_sub(turn) < CONTROL_TURN_NS_MAX {
+                    notify::watchdog();
+                }
+                if beat % 10 == 0 && is_starting(&shared) {
+                    notify::extend_timeout(Duration::from_mins(1));
+                }
+                if beat % 10 == 5 && !lost && !shared.superblock.is_reachable() {
+                    lost = true;
+                    tracing::error!(
+                        "the superblock lost its name; clients attach over the socket only until a restart \
+                         (RemoveIPC=no keeps names; `persondb cleanup` is for stopped daemons)"
+                    );
+                }
+                if stopped.recv_timeout(Duration::from_secs(1)) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { _stop: stop })
+    }
+}
+
+fn is_starting(shared: &Shared) -> bool {
+    let board = shared.board();
+    board.cycle_running && !board.serving
+}
+
+/// Every client is a descriptor, and the usual soft limit is 1,024.
+fn raise_descriptor_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard.min(1 << 20).max(soft), hard)
+    {
+        tracing::warn!(%error, soft, "the limit of open files stays");
+    }
+}

@@ -1,0 +1,136 @@
+//! The child's side: reads the job, builds into shared memory, freezes, tells how it went.
+
+use std::fs::OpenOptions;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::Signal;
+use persondb_data::builder::{BuildOptions, SegmentTarget, TargetError, build};
+use persondb_data::input::Report;
+use persondb_protocol::{DatasetName, ShmName};
+use persondb_shm::{SegmentMode, SegmentWriter};
+
+use super::{Access, CHILD_ARGUMENT, Counts, Job, Message};
+use crate::admission::Free;
+use crate::report::chain;
+
+/// Most private memory of a build is beside the segment; this much is always allowed, or nothing could start.
+const PRIVATE_BYTES_MIN: u64 = 64 << 20;
+
+/// Runs the build when this process was started to do that, and says how it went; `None` in every other
+/// process. Call it first thing in `main`.
+#[must_use]
+pub fn run_if_child() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != CHILD_ARGUMENT {
+        return None;
+    }
+    Some(match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            say(&Message::Failed { reason, counts: Counts::default() });
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn run() -> Result<(), String> {
+    let mut text = Vec::new();
+    io::stdin().read_to_end(&mut text).map_err(|e| format!("the job cannot be read: {e}"))?;
+    let job: Job = serde_json::from_slice(&text).map_err(|e| {
+        format!(
+            "expected the job of a daemon on standard input, found {e}; {CHILD_ARGUMENT} is not for people"
+        )
+    })?;
+    // The daemon's death ends the build; asked for before looking whether it is dead already.
+    set_pdeathsig(Signal::SIGKILL).map_err(|e| format!("cannot tie the build to the daemon: {e}"))?;
+    if std::os::unix::process::parent_id() != job.parent {
+        return Err("the daemon that ordered this build is gone".into());
+    }
+    // Without it the build takes more of the machine than it should; that is no reason not to build.
+    let _ = rustix::process::nice(job.nice);
+    if let Some(memory_max) = job.memory_max {
+        let limit = memory_max.max(PRIVATE_BYTES_MIN);
+        setrlimit(Resource::RLIMIT_DATA, limit, limit)
+            .map_err(|e| format!("cannot set --memory-max: {e}"))?;
+    }
+    let name = DatasetName::new(&job.name).map_err(|e| e.to_string())?;
+    let mut target =
+        SharedMemory { staging: name.staging(job.staging), memory_max: job.memory_max, writer: None };
+    let options = BuildOptions {
+        generation: job.generation,
+        load_started_boot_ns: job.load_started_boot_ns,
+        built_at_wall_ns: job.built_at_wall_ns,
+        config_digest: job.config_digest,
+        hash_seed: job.hash_seed,
+        threads: job.threads,
+        rejects: job.rejects.clone(),
+    };
+    let report = build(&job.input, &options, &mut target, &mut |progress| say(&Message::Progress(progress)))
+        .map_err(|error| chain(&error))?;
+    if let Some(path) = &job.report {
+        // Without the report the data is as good; the counts are told in any case.
+        if let Err(error) = write_private(path, &report) {
+            eprintln!("{}: cannot write the report: {error}", path.display());
+        }
+    }
+    let mode = match job.mode {
+        Access::Group => SegmentMode::Group,
+        Access::Everyone => SegmentMode::Everyone,
+    };
+    let writer = target.writer.take().ok_or("the build made no segment; report this as a bug")?;
+    writer.freeze(mode, job.group).map_err(|error| chain(&error))?;
+    say(&Message::Built(Counts {
+        rows: report.rows,
+        rejected: report.rejected,
+        warnings: report.warnings.values().sum(),
+    }));
+    Ok(())
+}
+
+/// Rows of people are in it: for the daemon's user only.
+fn write_private(path: &Path, report: &Report) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(&serde_json::to_vec_pretty(report)?)
+}
+
+/// Tells the daemon. A daemon that no longer listens has ended this process, or is about to.
+fn say(message: &Message) {
+    if let Ok(mut line) = serde_json::to_vec(message) {
+        line.push(b'\n');
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(&line).and_then(|()| out.flush());
+    }
+}
+
+/// A segment in `/dev/shm` under its staging name.
+struct SharedMemory {
+    staging: ShmName,
+    memory_max: Option<u64>,
+    writer: Option<SegmentWriter>,
+}
+
+impl SegmentTarget for SharedMemory {
+    fn allocate(&mut self, size: u64) -> Result<(), TargetError> {
+        Free::now(self.memory_max).admit("the segment", size, 0).map_err(|e| TargetError(e.to_string()))?;
+        let writer = SegmentWriter::create(&self.staging, size).map_err(|e| TargetError(chain(&e)))?;
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.writer.as_mut().map_or(&mut [], SegmentWriter::bytes_mut)
+    }
+
+    fn filled(&mut self) {
+        if let Some(writer) = &mut self.writer {
+            let huge = writer.collapse();
+            tracing::debug!(huge_page_bytes = huge.bytes, of = huge.total, "pages joined");
+        }
+    }
+}
