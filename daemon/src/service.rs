@@ -23,10 +23,10 @@ use anyhow::{Context, Result, bail};
 use crossbeam::channel::{RecvTimeoutError, Sender, bounded, unbounded};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use persondb_protocol::Generation;
 use persondb_protocol::layout::Announcement;
 use persondb_protocol::status::CycleReport;
-use persondb_shm::{DatasetLock, SuperblockOwner, boot_now_ns};
+use persondb_protocol::{DatasetName, Generation, places};
+use persondb_shm::{DatasetLock, Locked, SuperblockOwner, boot_now_ns};
 
 use crate::adopt::{self, Decision};
 use crate::board::{Board, Event, Order, Shared};
@@ -41,6 +41,19 @@ use crate::{cycle, notify, retention, rollback, signal, status};
 /// A control thread that did not turn for this long is stuck: the watchdog is no longer told otherwise.
 const CONTROL_TURN_NS_MAX: u64 = 20_000_000_000;
 
+/// A second lock, in a place that no flag moves: two daemons of one dataset that were given state folders and
+/// sockets of their own would announce into one superblock. `None` where that place cannot be had; then the
+/// lock in the state folder is what there is.
+fn machine_lock(name: &DatasetName) -> Result<Option<DatasetLock>, Locked> {
+    let uid = nix::unistd::geteuid().as_raw();
+    let folder = places::private_folder(&std::env::temp_dir(), uid);
+    if let Err(error) = private_folder(&folder) {
+        tracing::warn!(%error, "no lock beside the one in the state folder");
+        return Ok(None);
+    }
+    DatasetLock::acquire(&folder.join(format!("{name}.daemon.lock"))).map(Some)
+}
+
 /// Runs the daemon until it is told to stop.
 ///
 /// # Errors
@@ -49,6 +62,7 @@ const CONTROL_TURN_NS_MAX: u64 = 20_000_000_000;
 pub fn run(config: Config) -> Result<()> {
     private_folder(&config.state_dir).context("state folder")?;
     let _lock = DatasetLock::acquire(&config.lock_file())?;
+    let _machine_lock = machine_lock(&config.name)?;
     raise_descriptor_limit();
     for name in retention::clear_staging(&config.name) {
         tracing::info!(name, "removed an unfinished segment of an earlier daemon");

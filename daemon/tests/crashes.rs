@@ -119,16 +119,17 @@ fn a_second_daemon_of_one_name_is_refused_and_told_the_holder() {
     assert!(!output.status.success());
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(log.contains(&format!("process {}", daemon.pid())), "{log}");
-    // With another state folder the socket tells.
-    let other = dataset.folder.path().join("other");
-    let (socket, people) = (dataset.folder.path().join("socket"), dataset.people());
-    let output = Command::new(env!("CARGO_BIN_EXE_persondbd"))
-        .args(["--name", dataset.name.as_str(), "--people", people.to_str().unwrap()])
-        .args(["--socket", socket.to_str().unwrap(), "--state-dir", other.to_str().unwrap()])
-        .output()
-        .unwrap();
-    let log = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && log.contains(&format!("process {}", daemon.pid())), "{log}");
+    // A state folder and even a socket of its own make no difference.
+    let (other, people) = (dataset.folder.path().join("other"), dataset.people());
+    for socket in ["socket", "other.sock"].map(|name| dataset.folder.path().join(name)) {
+        let output = Command::new(env!("CARGO_BIN_EXE_persondbd"))
+            .args(["--name", dataset.name.as_str(), "--people", people.to_str().unwrap()])
+            .args(["--socket", socket.to_str().unwrap(), "--state-dir", other.to_str().unwrap()])
+            .output()
+            .unwrap();
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && log.contains(&format!("process {}", daemon.pid())), "{log}");
+    }
     assert_eq!(daemon.status().generation, Some(Generation(1)), "the first is unharmed");
 }
 

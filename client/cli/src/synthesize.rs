@@ -1,5 +1,5 @@
 //! `generate`: which of the files of a made-up dataset to write, and where. What stands in them is the
-//! business of [`generate`](crate::generate).
+//! business of [`generate`].
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
