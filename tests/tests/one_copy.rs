@@ -6,6 +6,9 @@ use persondb_tests::{Output, Programs, Setup};
 use serde_json::Value;
 
 const MIB: u64 = 1 << 20;
+/// Memory of a client beside the segment. Unoptimised programs have more text, and with one process
+/// nobody shares it.
+const OTHER_MAX: u64 = if cfg!(debug_assertions) { 6 * MIB } else { 4 * MIB };
 
 /// Result of a load test with so many clients and look-ups each.
 fn load(daemon: &persondb_tests::Daemon, clients: &str, lookups: &str) -> Value {
@@ -27,17 +30,14 @@ fn eight_processes_share_one_copy_and_their_own_memory_does_not_grow() {
     let daemon = Setup::new(&people).start();
     let segment = daemon.status()["segment_bytes"].as_u64().unwrap();
     for clients in ["1", "8"] {
-        let few = load(&daemon, clients, "100000");
-        let many = load(&daemon, clients, "1000000");
-        for result in [&few, &many] {
-            assert_eq!(processes(result).len().to_string(), clients);
-            let sum = result["segment_pss_sum_bytes"].as_u64().unwrap();
-            assert!(sum * 100 <= segment * 101, "{sum} bytes of a segment of {segment}: {result}");
-        }
-        for (few, many) in processes(&few).into_iter().zip(processes(&many)) {
-            let other = |process: &Value| process["other_pss_bytes"].as_u64().unwrap();
-            assert!(other(many) <= 4 * MIB, "{many}");
-            assert!(other(many).abs_diff(other(few)) <= MIB / 4, "{few} then {many}");
+        let result = load(&daemon, clients, "1000000");
+        assert_eq!(processes(&result).len().to_string(), clients);
+        let sum = result["segment_pss_sum_bytes"].as_u64().unwrap();
+        assert!(sum * 100 <= segment * 101, "{sum} bytes of a segment of {segment}: {result}");
+        for process in processes(&result) {
+            let other = |when: &str| process[when]["other_pss_bytes"].as_u64().unwrap();
+            assert!(other("after") <= OTHER_MAX, "{process}");
+            assert!(other("after").abs_diff(other("after_100k")) <= MIB / 4, "{process}");
         }
     }
 }
