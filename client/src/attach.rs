@@ -121,7 +121,7 @@ pub(crate) fn attach(settings: &Settings) -> Attached {
             Err(error) => troubles.push(error),
         }
     }
-    let detail = troubles.iter().map(chain).collect::<Vec<_>>().join("; ");
+    let detail = detail(&troubles);
     if settings.via == Via::Auto && link.is_some() {
         return Attached { view: View::Socket { why: Some(detail) }, link };
     }
@@ -228,8 +228,13 @@ fn check(segment: Segment<SegmentMap>, announcement: &Announcement) -> Result<Se
     Ok(segment)
 }
 
+/// What went wrong, in one line.
+pub(crate) fn detail(troubles: &[MapError]) -> String {
+    troubles.iter().map(chain).collect::<Vec<_>>().join("; ")
+}
+
 /// An error with its causes, in one line.
-pub(crate) fn chain(error: &MapError) -> String {
+fn chain(error: &MapError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

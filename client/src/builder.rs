@@ -55,7 +55,8 @@ pub enum Watch {
     #[default]
     Background,
     /// Nobody in between: each pin compares the announcement itself, and the first one that sees a change
-    /// pays for opening the new generation. For programs that end soon, or must not have a thread.
+    /// pays for opening the new generation. A pin reads the clock, some 30 ns more. For programs that end
+    /// soon, or must not have a thread.
     OnPin,
 }
 
@@ -146,7 +147,7 @@ impl ClientBuilder {
 
     /// Data older than this is [`TooOld`](crate::Reason::TooOld) instead of an answer. It is compared when
     /// a pin is taken (over the socket: at each answer), with the start of the load that made the
-    /// generation. Default: no limit.
+    /// generation; a pin reads the clock for that, some 30 ns. Default: no limit.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.settings.max_age = Some(age);
         self

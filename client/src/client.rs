@@ -65,6 +65,7 @@ impl Client {
         ClientStatus {
             attached,
             why_not_mapped,
+            move_error: live.move_error.load().as_deref().cloned(),
             generation: mapped.map(crate::view::Mapped::generation),
             age: mapped.map(crate::view::Mapped::age),
             heartbeat_age: mapped.map(|m| Duration::from_nanos(m.superblock.heartbeat_age_ns())),
@@ -170,6 +171,7 @@ fn detached() -> ClientStatus {
     ClientStatus {
         attached: Attached::Nothing,
         why_not_mapped: Some("not enough memory for one page after a fork".into()),
+        move_error: None,
         generation: None,
         age: None,
         heartbeat_age: None,

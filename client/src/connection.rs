@@ -103,11 +103,11 @@ impl Connection {
         loop {
             let frame = self.next_frame(&deadline)?;
             // Others are announcements (0), or answers that nobody waits for (`tell`).
-            if frame.id == id {
-                return match frame.reply {
-                    Reply::Refused(refusal) => Err(refusal.into()),
-                    reply => Ok(reply),
-                };
+            match frame.reply {
+                // With 0 the connection as such is refused, before anything was asked.
+                Reply::Refused(refusal) if frame.id == id || frame.id == 0 => return Err(refusal.into()),
+                reply if frame.id == id => return Ok(reply),
+                _ => {}
             }
         }
     }

@@ -15,6 +15,9 @@ pub use crate::connection::ControlError;
 /// is missing.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long [`Control::rollback`] waits: longer than any cycle that the daemon may be in.
+const ROLLBACK_TIMEOUT: Duration = Duration::from_hours(1);
+
 /// A connection for commands. After an error other than [`ControlError::Refused`] make a new one.
 ///
 /// ```no_run
@@ -96,12 +99,26 @@ impl Control {
     }
 
     /// Has the daemon announce an older retained generation; the newest one that is not current when
-    /// `to` is `None`.
+    /// `to` is `None`. Waits for its turn for an hour at most: the daemon does it after the cycle it is in.
+    ///
+    /// # Errors
+    /// As [`rollback_within`](Self::rollback_within).
+    pub fn rollback(&mut self, to: Option<Generation>) -> Result<Rolled, ControlError> {
+        self.rollback_within(to, ROLLBACK_TIMEOUT)
+    }
+
+    /// The same, waited for this long.
     ///
     /// # Errors
     /// [`ControlError::Refused`] when there is none, or it is held or not allowed.
-    pub fn rollback(&mut self, to: Option<Generation>) -> Result<Rolled, ControlError> {
-        rolled(self.ask(Request::Rollback { to })?)
+    /// [`ControlError::TimedOut`] when it is not done yet. It is *not* called off: the daemon still does
+    /// it when its cycle ends. Asking again would roll back a second time; look at the status instead.
+    pub fn rollback_within(
+        &mut self,
+        to: Option<Generation>,
+        timeout: Duration,
+    ) -> Result<Rolled, ControlError> {
+        rolled(self.connection.ask(Request::Rollback { to }, timeout)?)
     }
 
     /// Freezes announcements.

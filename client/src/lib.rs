@@ -36,7 +36,8 @@
 //! | `lookup`, `person` | [`Lookup`], [`People`], [`PersonRef`]: the answers |
 //! | `attach`, `view` | mapping a generation by descriptor or name, or not |
 //! | `watch`, `live` | moving over; what belongs to one process |
-//! | `connection`, `socket`, `control` | frames; look-ups over them; an operator's commands |
+//! | `connection`, `link` | frames; the connection over which the daemon learns where a client is |
+//! | `socket`, `control` | look-ups over frames; an operator's commands |
 //! | `counters`, `status` | what the look-ups came to; how the client stands |
 #![forbid(unsafe_code)]
 
@@ -46,6 +47,7 @@ mod client;
 mod connection;
 mod control;
 mod counters;
+mod link;
 mod live;
 mod lookup;
 mod person;

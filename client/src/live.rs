@@ -29,13 +29,14 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::Thread;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use persondb_protocol::Generation;
 use persondb_protocol::answer::{Reason, Unavailable};
 use persondb_shm::ForkWord;
 
 use crate::connection::Connection;
 use crate::counters::Registry;
+use crate::link::Link;
 use crate::socket::Pool;
 use crate::status::HeldGeneration;
 use crate::view::View;
@@ -51,6 +52,9 @@ pub(crate) struct Live {
     change: Mutex<Change>,
     /// Who is opening the next generation. Held while that takes.
     pub(crate) mover: Mutex<Mover>,
+    pub(crate) link: Link,
+    /// Why the last attempt to map what is announced failed; `None` when it is mapped.
+    pub(crate) move_error: ArcSwapOption<String>,
     pub(crate) counters: Registry,
     pub(crate) pool: Pool,
     /// A watcher thread is at work.
@@ -69,20 +73,18 @@ struct Change {
 /// State of the business of moving.
 #[derive(Debug, Default)]
 pub(crate) struct Mover {
-    /// Connection over which the daemon learns where this client is.
-    pub(crate) link: Option<Connection>,
     /// Boot time before which moving is not tried again.
     pub(crate) retry_at_ns: u64,
     /// Failures in a row.
     pub(crate) failures: u32,
+    /// Failures in a row to map what the superblock announces.
+    pub(crate) moves_failed: u32,
     /// Boot time before which the link is not tried again.
     pub(crate) relink_at_ns: u64,
     /// Failures to link in a row.
     pub(crate) link_failures: u32,
     /// Generation that the daemon was last told over the link; a new link starts with `None`.
     pub(crate) told: Option<Generation>,
-    /// Announcement whose growing too old was made known.
-    pub(crate) aged: Option<u64>,
 }
 
 impl Live {
@@ -92,7 +94,9 @@ impl Live {
             epoch: ForkWord::new(NonZeroU64::MIN)?,
             view: ArcSwap::new(view),
             change: Mutex::new(Change { epoch: 1, past: Vec::new() }),
-            mover: Mutex::new(Mover { link, ..Mover::default() }),
+            mover: Mutex::default(),
+            link: Link::new(link),
+            move_error: ArcSwapOption::empty(),
             counters: Registry::default(),
             pool: Pool::default(),
             watched: AtomicBool::new(false),
@@ -125,11 +129,6 @@ impl Live {
         self.change_view(Some(view));
     }
 
-    /// Makes every thread look at the view again: what it means has changed (its age).
-    pub(crate) fn look_again(&self) {
-        self.change_view(None);
-    }
-
     /// Older generations that something in this process still holds.
     pub(crate) fn held(&self) -> Vec<HeldGeneration> {
         let mut change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
@@ -151,7 +150,7 @@ impl Live {
     /// Says whether a thread follows the announcements; pins look for themselves again if not.
     pub(crate) fn set_watched(&self, watch: IsWatched) {
         self.watched.store(watch == IsWatched::Yes, Ordering::Relaxed);
-        self.look_again();
+        self.change_view(None);
     }
 
     /// Lets go of everything without waiting for a lock: in a child, of what was the parent's.
@@ -159,9 +158,7 @@ impl Live {
     pub(crate) fn abandon(&self) {
         let gone = Unavailable::new(Reason::Unreachable, "the client was closed");
         self.view.store(Arc::new(View::Nothing(gone)));
-        if let Ok(mut mover) = self.mover.try_lock() {
-            mover.link = None;
-        }
+        self.link.close();
         self.pool.abandon();
     }
 

@@ -23,8 +23,8 @@ pub enum Lookup<'p> {
 /// The answer to a question about a domain.
 pub type DomainLookup = Answer<Vec<DomainFact>>;
 
-/// Everybody that a look-up met: at least one person. Over the socket the list is cut at
-/// [`PEOPLE_COUNT_MAX`].
+/// Everybody that a look-up met: at least one person. The list is cut at
+/// [`PEOPLE_COUNT_MAX`], or at the limit of the question.
 #[derive(Clone, Debug)]
 pub struct People<'p> {
     generation: Generation,
@@ -125,10 +125,19 @@ impl People<'_> {
         self.iter().next().expect("both constructors refuse an empty list")
     }
 
-    /// The only one; `None` when several people share the key.
+    /// The only one; `None` when several people share the key, also where the list was cut to one.
     #[must_use]
     pub fn sole(&self) -> Option<PersonRef<'_>> {
-        (self.len() == 1).then(|| self.first())
+        (!self.is_shared()).then(|| self.first())
+    }
+
+    /// Whether several people answer the question, also where the list was cut to one.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        match &self.source {
+            Source::Mapped(hits) => hits.is_shared(),
+            Source::Socket(people) => people.len() > 1 || people.iter().any(|person| person.ambiguous),
+        }
     }
 
     /// All of them.
@@ -138,7 +147,7 @@ impl People<'_> {
             Source::Mapped(hits) => Inner::Mapped(hits.iter()),
             Source::Socket(people) => Inner::Socket(people.iter()),
         };
-        PeopleIter { shared: self.len() > 1, inner }
+        PeopleIter { shared: self.is_shared(), inner }
     }
 
     /// Owned, with every column; at most [`PEOPLE_COUNT_MAX`] of them.
@@ -235,6 +244,15 @@ mod tests {
         assert_eq!(buffer, "Boss");
         assert_eq!(second.to_person().unwrap(), person("2"));
         assert_eq!(lookup.to_answer(), Answer::Found(Generation(3), vec![person("1"), person("2")]));
+    }
+
+    #[test]
+    fn one_person_of_a_list_that_was_cut_is_not_the_only_one() {
+        let answer = |ambiguous| Answer::Found(Generation(3), vec![Person { ambiguous, ..person("1") }]);
+        let (cut, whole) = (Lookup::from_answer(answer(true)), Lookup::from_answer(answer(false)));
+        let cut = cut.found().unwrap();
+        assert!(cut.is_shared() && cut.sole().is_none() && cut.first().ambiguous());
+        assert!(whole.found().unwrap().sole().is_some_and(|person| !person.ambiguous()));
     }
 
     #[test]

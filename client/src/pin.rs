@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use persondb_data::segment::{Corrupt, Hits, Scope, Segment};
+use persondb_data::segment::{Hits, LookupError, Scope, Segment};
 use persondb_protocol::Generation;
 use persondb_protocol::answer::{Answer, Matched, Reason, Unavailable};
 use persondb_protocol::control::{KEY_SIZE_MAX, NAME_SIZE_MAX, PEOPLE_COUNT_MAX, Reply, Request};
@@ -79,7 +79,7 @@ impl Pin {
             (Ok(()), View::Mapped(mapped)) => match mapped.segment.domain(domain) {
                 Ok(facts) if facts.is_empty() => Answer::Absent(mapped.generation()),
                 Ok(facts) => Answer::Found(mapped.generation(), facts),
-                Err(corrupt) => Answer::Unavailable(unreadable(&corrupt)),
+                Err(error) => Answer::Unavailable(error.into()),
             },
             (Ok(()), View::Socket { .. } | View::Nothing(_)) => {
                 self.ask(&Request::Domain { domain: domain.to_owned() }, |reply| match reply {
@@ -163,14 +163,14 @@ impl Pin {
     fn people_lookup<'p>(
         &'p self,
         checked: Result<(), Unavailable>,
-        read: impl FnOnce(&'p Segment<SegmentMap>) -> Result<Hits<'p>, Corrupt>,
+        read: impl FnOnce(&'p Segment<SegmentMap>) -> Result<Hits<'p>, LookupError>,
         request: impl FnOnce() -> Request,
     ) -> Lookup<'p> {
         let lookup = match (checked, &*self.hold.view) {
             (Err(unavailable), _) => Lookup::Unavailable(unavailable),
             (Ok(()), View::Mapped(mapped)) => match read(&mapped.segment) {
                 Ok(hits) => Lookup::from_hits(mapped.generation(), hits),
-                Err(corrupt) => Lookup::Unavailable(unreadable(&corrupt)),
+                Err(error) => Lookup::Unavailable(error.into()),
             },
             (Ok(()), View::Socket { .. } | View::Nothing(_)) => {
                 Lookup::from_answer(self.ask(&request(), |reply| match reply {

@@ -4,6 +4,9 @@
 //! through, with the epoch at which that view was current. A pin compares the epoch (one relaxed load of a
 //! page that nobody else writes) and clones the `Rc`: no lock, no system call, no read-modify-write.
 //!
+//! Two kinds of client also read the clock at each pin, some 30 ns: those with a limit on age, because no
+//! watcher can be relied on to run in time, and those without a watcher, for the heartbeat.
+//!
 //! # When an old generation goes
 //!
 //! The mapping of a generation ends with the last of: the client's current view, a pin, and the cached
@@ -31,10 +34,10 @@ use crate::live::Live;
 use crate::view::View;
 use crate::watch::{self, Effort};
 
-/// Pins without a watcher between two looks at what a word alone does not tell: the daemon's heartbeat.
-const PINS_BETWEEN_LOOKS: u32 = 1024;
-/// The same over the socket, where looking means trying to map again.
-const ASKING_PINS_BETWEEN_LOOKS: u32 = 64;
+/// Time without a watcher between two looks at what a word alone does not tell: the daemon's heartbeat;
+/// over the socket, where looking means trying to map again, between two of those. By the clock, not by a
+/// count: a program that asks once a minute has to notice as well as one that asks all the time.
+const LOOK_PAUSE_NS: u64 = 1_000_000_000;
 
 /// A view that a thread may look through without asking anybody, as long as it [is good](Hold::is_good).
 #[derive(Debug)]
@@ -44,6 +47,9 @@ pub(crate) struct Hold {
     pub(crate) cells: Arc<Cells>,
     live: Arc<Live>,
     epoch: u64,
+    /// Compared at each pin, also where there is a watcher: that one may be busy, or the machine was
+    /// suspended and the watcher has not run since.
+    too_old_at_ns: u64,
     own_look: Option<OwnLook>,
 }
 
@@ -52,8 +58,7 @@ pub(crate) struct Hold {
 struct OwnLook {
     announcement: u64,
     wake: u32,
-    too_old_at_ns: u64,
-    pins_left: Cell<u32>,
+    look_at_ns: Cell<u64>,
 }
 
 /// What one thread keeps of one client.
@@ -94,40 +99,43 @@ impl Hold {
     /// Whether this still is what look-ups should go through.
     #[inline]
     fn is_good(&self) -> bool {
-        self.live.epoch() == self.epoch && self.own_look.as_ref().is_none_or(|look| look.is_good(&self.view))
+        if self.live.epoch() != self.epoch {
+            return false;
+        }
+        // Only those who need the clock pay for reading it.
+        if self.own_look.is_none() && self.too_old_at_ns == u64::MAX {
+            return true;
+        }
+        let now = boot_now_ns();
+        now < self.too_old_at_ns && self.own_look.as_ref().is_none_or(|look| look.is_good(&self.view, now))
     }
 }
 
 impl OwnLook {
     fn new(view: &View, core: &Core) -> Option<Self> {
-        match view {
-            View::Mapped(mapped) => Some(Self {
-                announcement: mapped.announcement.announcement,
-                wake: mapped.superblock.wake_word(),
-                too_old_at_ns: mapped.too_old_at_ns(core.settings.max_age),
-                pins_left: Cell::new(PINS_BETWEEN_LOOKS),
-            }),
-            View::Socket { .. } if core.settings.via == Via::Auto => Some(Self {
-                announcement: 0,
-                wake: 0,
-                too_old_at_ns: u64::MAX,
-                pins_left: Cell::new(ASKING_PINS_BETWEEN_LOOKS),
-            }),
-            View::Socket { .. } | View::Nothing(_) => None,
-        }
+        let (announcement, wake) = match view {
+            View::Mapped(mapped) => (mapped.announcement.announcement, mapped.superblock.wake_word()),
+            View::Socket { .. } if core.settings.via == Via::Auto => (0, 0),
+            View::Socket { .. } | View::Nothing(_) => return None,
+        };
+        let look_at_ns = Cell::new(boot_now_ns().saturating_add(LOOK_PAUSE_NS));
+        Some(Self { announcement, wake, look_at_ns })
     }
 
-    fn is_good(&self, view: &View) -> bool {
-        let left = self.pins_left.get();
-        if left == 0 {
+    fn is_good(&self, view: &View, now_ns: u64) -> bool {
+        let is_due = now_ns >= self.look_at_ns.get();
+        let Some(mapped) = view.mapped() else { return !is_due };
+        let superblock = &mapped.superblock;
+        if superblock.announcement_word() != self.announcement || superblock.wake_word() != self.wake {
             return false;
         }
-        self.pins_left.set(left - 1);
-        let is_quiet = view.mapped().is_none_or(|mapped| {
-            mapped.superblock.announcement_word() == self.announcement
-                && mapped.superblock.wake_word() == self.wake
-        });
-        is_quiet && (self.too_old_at_ns == u64::MAX || boot_now_ns() < self.too_old_at_ns)
+        if is_due {
+            if watch::is_forsaken(superblock) {
+                return false;
+            }
+            self.look_at_ns.set(now_ns.saturating_add(LOOK_PAUSE_NS));
+        }
+        true
     }
 }
 
@@ -147,8 +155,10 @@ fn pin_anew(core: &Arc<Core>) -> Result<Rc<Hold>, Unavailable> {
     let (epoch, view) = live.view();
     let hold = check(&view, core).map_err(|unavailable| cells.refuse(unavailable)).map(|()| {
         let own_look = if is_watched { None } else { OwnLook::new(&view, core) };
+        let limit = core.settings.max_age;
+        let too_old_at_ns = view.mapped().map_or(u64::MAX, |mapped| mapped.too_old_at_ns(limit));
         let (core, live, cells) = (Arc::clone(core), Arc::clone(&live), Arc::clone(&cells));
-        Rc::new(Hold { core, view, cells, live, epoch, own_look })
+        Rc::new(Hold { core, view, cells, live, epoch, too_old_at_ns, own_look })
     });
     keep(Entry { core: Arc::clone(core), live, cells, hold: hold.as_ref().ok().map(Rc::clone) });
     hold

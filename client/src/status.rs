@@ -14,6 +14,9 @@ pub struct ClientStatus {
     pub attached: Attached,
     /// Why they do not go through a mapping, where they do not.
     pub why_not_mapped: Option<String>,
+    /// Why the last attempt to map what is announced failed; `None` when it is mapped. An older generation
+    /// goes on answering meanwhile, for some attempts, then the socket, if there is one.
+    pub move_error: Option<String>,
     /// Generation that is mapped.
     pub generation: Option<Generation>,
     /// Age of what is mapped, counted from the start of its load.

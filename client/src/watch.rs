@@ -7,6 +7,11 @@
 //!  futex on the wake word  └─ failed: the old generation goes on, again after a pause
 //! ```
 //!
+//! A generation that cannot be mapped time and again (no memory, no descriptors, a name that is gone) is
+//! asked for over the socket, if the daemon serves there: current answers at a higher price are better than
+//! old ones that nobody was told of. From then on the client depends on the daemon, and goes on trying to
+//! map. Who wants it mapped or not at all stays with what is mapped.
+//!
 //! The thread sleeps on the superblock's wake word, for a second at most; then it looks at the
 //! heartbeat. A heartbeat that is stale means that the daemon is dead (mapped data goes on answering), or
 //! that this superblock was removed and made anew, which nobody could announce in it: the name is opened
@@ -22,7 +27,7 @@ use persondb_protocol::control::Request;
 use persondb_protocol::layout::SuperblockState;
 use persondb_shm::{SuperblockMap, boot_now_ns};
 
-use crate::attach::{Attached, MapError, attach, map_announced, map_by_descriptor};
+use crate::attach::{Attached, MapError, attach, detail, map_announced, map_by_descriptor};
 use crate::builder::{Settings, Via, Watch};
 use crate::client::Core;
 use crate::connection::Connection;
@@ -36,6 +41,8 @@ const HEARTBEAT_AGE_MAX: Duration = Duration::from_secs(5);
 /// First and longest pause after a move or an attempt to attach failed.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
+/// Attempts in a row to map what is announced before the socket answers: some 1.5 s with their pauses.
+const MOVES_FAILED_MAX: u32 = 5;
 /// First and longest pause between attempts to be connected.
 const LINK_PAUSE: Duration = Duration::from_millis(500);
 const LINK_PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -84,31 +91,54 @@ pub(crate) fn refresh(core: &Core, live: &Live, mover: &mut Mover, effort: Effor
     }
     let (_, view) = live.view();
     let result = match need(&view, &core.settings) {
-        Need::Nothing => return,
-        Need::Move => move_over(core, mover, &view, effort),
-        Need::Attach => attach_anew(core, mover, &view, effort),
+        Need::Nothing => {
+            forget_failures(live, mover);
+            return;
+        }
+        Need::Move => move_over(core, live, mover, &view, effort),
+        Need::Attach => attach_anew(core, live, mover, &view, effort),
     };
-    if let Ok(next) = result {
-        if effort == Effort::Background {
-            prefault(core, &next);
+    match result {
+        Ok(next) => {
+            if effort == Effort::Background {
+                prefault(core, &next);
+            }
+            let is_move = view.mapped().is_some() && next.mapped().is_some();
+            if next.mapped().is_some() {
+                forget_failures(live, mover);
+            }
+            live.install(Arc::new(next));
+            mover.failures = 0;
+            if is_move {
+                live.counters.count_move();
+            }
         }
-        let is_move = view.mapped().is_some() && next.mapped().is_some();
-        live.install(Arc::new(next));
-        mover.failures = 0;
-        if is_move {
-            live.counters.count_move();
+        Err(NotMoved { why }) => {
+            if view.mapped().is_some_and(|mapped| !mapped.is_current()) {
+                live.counters.count_failed_move();
+                live.move_error.store(why.map(Arc::new));
+                mover.moves_failed = mover.moves_failed.saturating_add(1);
+            }
+            mover.retry_at_ns = now.saturating_add(pause(RETRY_PAUSE, RETRY_PAUSE_MAX, mover.failures));
+            mover.failures = mover.failures.saturating_add(1);
         }
-    } else {
-        if view.mapped().is_some_and(|mapped| !mapped.is_current()) {
-            live.counters.count_failed_move();
-        }
-        mover.retry_at_ns = now.saturating_add(pause(RETRY_PAUSE, RETRY_PAUSE_MAX, mover.failures));
-        mover.failures = mover.failures.saturating_add(1);
+    }
+}
+
+/// What is announced is mapped, or there is nothing to map.
+fn forget_failures(live: &Live, mover: &mut Mover) {
+    mover.failures = 0;
+    mover.moves_failed = 0;
+    if live.move_error.load().is_some() {
+        live.move_error.store(None);
     }
 }
 
 /// The view stays as it is; try again later.
-struct NotMoved;
+struct NotMoved {
+    /// In the words of the status.
+    why: Option<String>,
+}
 
 /// Tells the pins when the watcher ends, however it ends.
 struct AtWork(Arc<Live>);
@@ -135,7 +165,7 @@ fn run(core: &Core, at_work: &AtWork) {
             let mut mover = live.mover.lock().unwrap_or_else(PoisonError::into_inner);
             refresh(core, live, &mut mover, Effort::Background);
             keep_linked(core, live, &mut mover);
-            sleep(core, live, &mut mover)
+            sleep(&mover)
         };
         match (superblock, seen_wake) {
             (Some(superblock), Some(seen_wake)) => {
@@ -157,23 +187,11 @@ fn superblock(live: &Live) -> Option<Arc<SuperblockMap>> {
 }
 
 /// How long nothing has to be done unless somebody wakes us.
-fn sleep(core: &Core, live: &Live, mover: &mut Mover) -> Duration {
+fn sleep(mover: &Mover) -> Duration {
     let now = boot_now_ns();
     let mut until = now.saturating_add(nanoseconds(SLEEP_MAX));
     if mover.retry_at_ns > now {
         until = until.min(mover.retry_at_ns);
-    }
-    let (_, view) = live.view();
-    if let Some(mapped) = view.mapped() {
-        let too_old_at = mapped.too_old_at_ns(core.settings.max_age);
-        let announcement = mapped.announcement.announcement;
-        if too_old_at > now {
-            until = until.min(too_old_at);
-        } else if mover.aged != Some(announcement) {
-            // Once for each announcement: the pins find out the rest themselves.
-            mover.aged = Some(announcement);
-            live.look_again();
-        }
     }
     Duration::from_nanos(until - now)
 }
@@ -191,8 +209,17 @@ fn need(view: &View, settings: &Settings) -> Need {
     if !mapped.is_current() {
         return Need::Move;
     }
-    let is_stale = superblock.heartbeat_age_ns() > nanoseconds(HEARTBEAT_AGE_MAX);
-    if is_stale && !still_has_its_name(mapped, settings) { Need::Attach } else { Need::Nothing }
+    if is_stale(superblock) && !still_has_its_name(mapped, settings) { Need::Attach } else { Need::Nothing }
+}
+
+/// Whether nothing more is to be expected of a superblock as it looks now.
+pub(crate) fn is_forsaken(superblock: &SuperblockMap) -> bool {
+    superblock.state() == Some(SuperblockState::Retired) || is_stale(superblock)
+}
+
+/// Whether the daemon is dead or gives its sign of life elsewhere.
+fn is_stale(superblock: &SuperblockMap) -> bool {
+    superblock.heartbeat_age_ns() > nanoseconds(HEARTBEAT_AGE_MAX)
 }
 
 /// Whether the dataset's name still leads to this superblock. If it leads nowhere, a daemon that can be
@@ -202,50 +229,82 @@ fn still_has_its_name(mapped: &Mapped, settings: &Settings) -> bool {
         .is_ok_and(|named| named.identity() == mapped.superblock.identity())
 }
 
-/// Maps what is announced now in the same superblock.
-fn move_over(core: &Core, mover: &mut Mover, view: &View, effort: Effort) -> Result<View, NotMoved> {
-    let Some(old) = view.mapped() else { return Err(NotMoved) };
-    match map_next(core, mover, old) {
+/// Maps what is announced now in the same superblock; where that fails too often, the socket will do.
+fn move_over(
+    core: &Core,
+    live: &Live,
+    mover: &mut Mover,
+    view: &View,
+    effort: Effort,
+) -> Result<View, NotMoved> {
+    let Some(old) = view.mapped() else { return Err(NotMoved { why: None }) };
+    match map_next(core, live, old) {
         Ok(mut next) => {
             if next.superblock.identity() == old.superblock.identity() {
                 next.superblock = Arc::clone(&old.superblock);
             }
             Ok(View::Mapped(next))
         }
-        Err(error) if error.needs_other_release() => attach_anew(core, mover, view, effort),
-        Err(_) => Err(NotMoved),
+        Err(troubles) => {
+            let fails_often = mover.moves_failed + 1 >= MOVES_FAILED_MAX && core.settings.via == Via::Auto;
+            let why = Some(detail(&troubles));
+            if fails_often || troubles.iter().any(MapError::needs_other_release) {
+                live.move_error.store(why.clone().map(Arc::new));
+                attach_anew(core, live, mover, view, effort).map_err(|_| NotMoved { why })
+            } else {
+                Err(NotMoved { why })
+            }
+        }
     }
 }
 
 /// By descriptor where there is a connection, else by name, else by descriptor over a new connection (a
 /// client in a container may not see the names).
-fn map_next(core: &Core, mover: &mut Mover, old: &Mapped) -> Result<Mapped, MapError> {
+fn map_next(core: &Core, live: &Live, old: &Mapped) -> Result<Mapped, Vec<MapError>> {
     let settings = &core.settings;
-    let linked = mover.link.is_some();
-    if let Some(link) = &mut mover.link {
-        match map_by_descriptor(link, settings, &old.trust) {
-            Ok(next) => return Ok(next),
-            Err(MapError::Socket(_)) => mover.link = None,
-            Err(_) => {}
+    let mut troubles = Vec::new();
+    let handed_over = live.link.talk(|link| map_by_descriptor(link, settings, &old.trust));
+    let linked = handed_over.is_some();
+    match handed_over {
+        Some(Ok(next)) => return Ok(next),
+        Some(Err(error)) => {
+            if matches!(error, MapError::Socket(_)) {
+                live.link.close();
+            }
+            troubles.push(error);
         }
+        None => {}
     }
-    let by_name = map_announced(&old.superblock, settings, &old.trust);
-    match by_name {
-        Err(error) if !linked && !error.needs_other_release() => {
-            let mut connection = Connection::open(settings)?;
-            map_by_descriptor(&mut connection, settings, &old.trust)
+    match map_announced(&old.superblock, settings, &old.trust) {
+        Ok(next) => return Ok(next),
+        Err(error) => troubles.push(error),
+    }
+    if linked || troubles.iter().any(MapError::needs_other_release) {
+        return Err(troubles);
+    }
+    let connection = Connection::open(settings).map_err(MapError::from);
+    match connection.and_then(|mut connection| map_by_descriptor(&mut connection, settings, &old.trust)) {
+        Ok(next) => Ok(next),
+        Err(error) => {
+            troubles.push(error);
+            Err(troubles)
         }
-        result => result,
     }
 }
 
 /// Attaches from the start. What is mapped is left only for something better: another mapping, or, if it
 /// cannot be followed any more, a daemon that has answers.
-fn attach_anew(core: &Core, mover: &mut Mover, view: &View, effort: Effort) -> Result<View, NotMoved> {
+fn attach_anew(
+    core: &Core,
+    live: &Live,
+    mover: &mut Mover,
+    view: &View,
+    effort: Effort,
+) -> Result<View, NotMoved> {
     let Attached { view: next, link } = attach(&core.settings);
     let serves = link.as_ref().is_some_and(|link| link.welcome().generation.is_some());
     if effort == Effort::Background {
-        mover.link = link;
+        live.link.replace(link);
         mover.told = None;
     }
     let is_better = match (view, &next) {
@@ -257,7 +316,15 @@ fn attach_anew(core: &Core, mover: &mut Mover, view: &View, effort: Effort) -> R
         (View::Mapped(_), View::Socket { .. }) => serves,
         _ => false,
     };
-    if is_better { Ok(next) } else { Err(NotMoved) }
+    if is_better {
+        return Ok(next);
+    }
+    let why = match next {
+        View::Mapped(_) => None,
+        View::Socket { why } => why,
+        View::Nothing(unavailable) => Some(unavailable.detail),
+    };
+    Err(NotMoved { why })
 }
 
 /// Populates the pages of a generation before look-ups meet them. What cannot be populated is faulted in
@@ -272,37 +339,35 @@ fn prefault(core: &Core, view: &View) {
 /// Keeps the daemon informed of where this client is. All of it is best effort: look-ups need none of it.
 fn keep_linked(core: &Core, live: &Live, mover: &mut Mover) {
     let (_, view) = live.view();
-    if mover.link.as_mut().is_some_and(|link| link.drain().is_err()) {
-        mover.link = None;
+    if live.link.talk(|link| link.drain().is_err()) == Some(true) {
+        live.link.close();
     }
-    if mover.link.is_none() {
+    if !live.link.is_open() {
         let Some(mapped) = view.mapped() else { return };
         let now = boot_now_ns();
-        let is_stale = mapped.superblock.heartbeat_age_ns() > nanoseconds(HEARTBEAT_AGE_MAX);
-        if is_stale || now < mover.relink_at_ns {
+        if is_stale(&mapped.superblock) || now < mover.relink_at_ns {
             return;
         }
-        mover.link = Connection::open(&core.settings).ok();
+        live.link.replace(Connection::open(&core.settings).ok());
         mover.told = None;
-        if mover.link.is_some() {
+        if live.link.is_open() {
             mover.link_failures = 0;
         } else {
             mover.relink_at_ns = now.saturating_add(pause(LINK_PAUSE, LINK_PAUSE_MAX, mover.link_failures));
             mover.link_failures = mover.link_failures.saturating_add(1);
         }
     }
-    tell(mover, view.mapped().map(Mapped::generation));
+    tell(live, mover, view.mapped().map(Mapped::generation));
 }
 
-fn tell(mover: &mut Mover, generation: Option<Generation>) {
+fn tell(live: &Live, mover: &mut Mover, generation: Option<Generation>) {
     if mover.told == generation {
         return;
     }
-    if let Some(link) = &mut mover.link {
-        match link.tell(Request::Moved { generation }) {
-            Ok(()) => mover.told = generation,
-            Err(_) => mover.link = None,
-        }
+    match live.link.talk(|link| link.tell(Request::Moved { generation })) {
+        Some(Ok(())) => mover.told = generation,
+        Some(Err(_)) => live.link.close(),
+        None => {}
     }
 }
 

@@ -171,6 +171,20 @@ fn a_superblock_that_vanished_is_missed_by_its_heartbeat() {
 }
 
 #[test]
+fn a_single_pin_after_a_long_rest_misses_the_heartbeat_too() {
+    let daemon = Daemon::new();
+    daemon.roll("one");
+    let client = open(&daemon, Watch::OnPin);
+    assert_eq!(title(&client).unwrap(), "one");
+    daemon.remove_superblock(Mark::Not);
+    daemon.make_superblock();
+    daemon.roll("two");
+    assert_eq!(title(&client).unwrap(), "one", "the last heartbeat is young");
+    std::thread::sleep(Duration::from_millis(5500));
+    assert_eq!(title(&client).unwrap(), "two", "with the first pin, not after many");
+}
+
+#[test]
 fn a_client_that_finds_nothing_says_so_and_attaches_later() {
     for watch in [Watch::Background, Watch::OnPin] {
         let daemon = Daemon::new();
@@ -222,6 +236,22 @@ fn data_that_grows_too_old_stops_answering() {
         assert_eq!(title(&client).unwrap(), "one");
         eventually("it is too old", || client.pin().is_err_and(|why| why.reason == Reason::TooOld));
     }
+}
+
+#[test]
+fn data_grows_too_old_while_the_watcher_waits_for_the_daemon() {
+    let daemon = Daemon::listening();
+    daemon.roll("one");
+    let client = daemon.client().max_age(Duration::from_millis(1500)).open().unwrap();
+    eventually("the daemon knows the client", || !daemon.told().is_empty());
+    // The watcher asks for the second generation and waits for longer than the limit on age.
+    daemon.delay(Duration::from_secs(4));
+    let second = daemon.publish("two");
+    daemon.announce(second);
+    assert_eq!(title(&client).unwrap(), "one");
+    std::thread::sleep(Duration::from_millis(1600));
+    let why = client.pin().unwrap_err();
+    assert_eq!(why.reason, Reason::TooOld, "{why}");
 }
 
 #[test]

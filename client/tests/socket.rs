@@ -56,6 +56,12 @@ fn mapped_and_asked_answers_are_the_same() {
     let Lookup::Found(people) = asked_pin.get("info@corp.example") else { panic!("it is there") };
     assert_eq!(people.len(), 2);
     assert!(people.iter().all(|person| person.ambiguous()));
+    for pin in [&asked_pin, &mapped_pin] {
+        let Lookup::Found(people) = pin.by_name("acme", "Jane Doe", 1) else { panic!("it is there") };
+        assert_eq!(people.len(), 1);
+        assert!(people.sole().is_none() && people.first().ambiguous(), "another one was cut off");
+        assert!(people.first().to_person().unwrap().ambiguous);
+    }
 }
 
 #[test]
@@ -65,7 +71,7 @@ fn all_people_can_be_read_where_they_are_mapped_and_else_it_says_why_not() {
     let mapped = daemon.client().via(Via::Map).open().unwrap();
     let pin = mapped.pin().unwrap();
     let people: Vec<_> = pin.people().unwrap().map(|person| person.unwrap()).collect();
-    assert_eq!(people.len(), 4);
+    assert_eq!(people.len(), 5);
     assert!(people.iter().any(|person| person.display_name().unwrap() == "Front, Desk"));
     let why = asking(&daemon).pin().unwrap().people().map(|_| ()).unwrap_err();
     assert_eq!(why.reason, Reason::Unreachable);
@@ -91,6 +97,53 @@ fn a_daemon_of_another_release_is_asked_and_the_status_says_why() {
             client.status().attached == Attached::Mapped
         });
     }
+}
+
+#[test]
+fn what_can_not_be_mapped_for_long_is_asked_until_it_can() {
+    for watch in [Watch::Background, Watch::OnPin] {
+        let daemon = Daemon::listening();
+        daemon.roll("one");
+        let client = daemon.client().watch(watch).open().unwrap();
+        assert_eq!(title(&client).unwrap(), "one");
+        let status = client.status();
+        assert_eq!((status.attached, status.move_error), (Attached::Mapped, None));
+        daemon.withhold_segments();
+        let second = daemon.publish("two");
+        assert!(persondb_shm::unlink(&daemon.name.segment(second, 0)).unwrap());
+        daemon.announce(second);
+        eventually("a move failed", || title(&client).is_ok() && client.counters().moves_failed > 0);
+        let status = client.status();
+        assert_eq!(status.attached, Attached::Mapped, "one failure may pass");
+        let why = status.move_error.unwrap();
+        assert!(why.contains(&daemon.name.segment(second, 0).to_string()[1..]), "{why}");
+        eventually("the current generation answers", || title(&client).unwrap() == "two");
+        let status = client.status();
+        assert_eq!(status.attached, Attached::Socket);
+        assert!(status.why_not_mapped.is_some());
+        daemon.hand_over_segments();
+        eventually("the client maps", || {
+            assert_eq!(title(&client).unwrap(), "two");
+            client.status().attached == Attached::Mapped
+        });
+        assert_eq!(client.status().move_error, None);
+    }
+}
+
+#[test]
+fn who_wants_it_mapped_stays_with_what_is_mapped_and_the_status_says_why() {
+    let daemon = Daemon::listening();
+    daemon.roll("one");
+    let client = daemon.client().via(Via::Map).open().unwrap();
+    daemon.withhold_segments();
+    let second = daemon.publish("two");
+    assert!(persondb_shm::unlink(&daemon.name.segment(second, 0)).unwrap());
+    daemon.announce(second);
+    eventually("many moves failed", || client.counters().moves_failed > 6);
+    assert_eq!(title(&client).unwrap(), "one");
+    let status = client.status();
+    assert_eq!(status.attached, Attached::Mapped);
+    assert!(status.move_error.is_some());
 }
 
 #[test]
@@ -185,6 +238,18 @@ fn age_is_limited_over_the_socket_too() {
     assert_eq!(title(&client).unwrap(), "young");
     daemon.announce(old);
     assert_eq!(title(&client).unwrap_err().reason, Reason::TooOld, "rolled back to what is too old");
+}
+
+#[test]
+fn a_roll_back_is_waited_for_longer_than_a_look_up_and_as_long_as_is_said() {
+    let daemon = Daemon::listening();
+    let control = || daemon.client().request_timeout(Duration::from_millis(200)).control().unwrap();
+    let (mut patient, mut hasty) = (control(), control());
+    daemon.delay(Duration::from_millis(600));
+    let why = patient.rollback(None).unwrap_err();
+    assert!(matches!(why, ControlError::Broken(_)), "the test daemon answers, with something else: {why}");
+    let why = hasty.rollback_within(None, Duration::from_millis(100)).unwrap_err();
+    assert!(matches!(why, ControlError::TimedOut(_)), "{why}");
 }
 
 #[test]

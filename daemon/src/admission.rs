@@ -16,6 +16,10 @@ use crate::config::size::human_size;
 const COMPRESSED_RATIO: u64 = 3;
 /// A segment has at least this part of the text it is made from, in percent.
 const SEGMENT_PERCENT: u64 = 30;
+/// Bytes of text of a person, at the most that is usual: with it, people are not over-estimated.
+const ROW_SIZE_MAX: u64 = 200;
+/// Least private memory of a build for a person: place of the record, identifier and keys until they are sorted.
+const PRIVATE_PERSON_SIZE: u64 = 60;
 
 /// Memory that is not there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +118,12 @@ pub fn segment_size_min(text: u64) -> u64 {
     text / 100 * SEGMENT_PERCENT
 }
 
+/// Least private memory of a build from that much text, beside its segment.
+#[must_use]
+pub fn private_size_min(text: u64) -> u64 {
+    text / ROW_SIZE_MAX * PRIVATE_PERSON_SIZE
+}
+
 fn is_compressed(path: &Path) -> bool {
     path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("gz") || ext.eq_ignore_ascii_case("zst"))
 }
@@ -131,6 +141,17 @@ mod tests {
         assert!(error.to_string().contains("64.0 MiB"), "{error}");
         let free = Free { memory_max: Some(100), ..Free::default() };
         assert_eq!(free.admit("the build", 60, 41).unwrap_err().needed, 101);
+    }
+
+    #[test]
+    fn the_builds_own_memory_counts_beside_the_segment() {
+        let text = 100 << 20;
+        let (segment, private) = (segment_size_min(text), private_size_min(text));
+        assert_eq!(private, (100 << 20) / 200 * 60);
+        let free = |cgroup| Free { cgroup: Some(cgroup), ..Free::default() };
+        assert!(free(segment + private).admit("the build", segment, private).is_ok());
+        let error = free(segment + private - 1).admit("the build", segment, private).unwrap_err();
+        assert!(error.place.contains("control group"), "{error}");
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub enum Order {
     Roll(Option<Ticket>),
     /// Announce an older generation.
     Rollback {
-        /// Which; the newest retained one when `None`.
+        /// Which; the newest retained one older than the current when `None`.
         to: Option<Generation>,
         /// Who waits for the answer.
         ticket: Option<Ticket>,
@@ -210,9 +210,11 @@ impl Shared {
     /// # Errors
     /// When it cannot be written down; nothing is changed then.
     pub fn set_hold(&self, hold: Hold) -> std::io::Result<()> {
+        // Before the board is taken: every query waits for it, and must not wait for a disk. A cycle may still
+        // announce in between; the hold is confirmed only after the board says so.
+        self.state.note_hold(hold)?;
         let freeze = hold == Hold::Held;
         let mut board = self.board();
-        self.state.note_held(freeze)?;
         board.held = freeze;
         self.superblock.set_state(board.state());
         drop(board);

@@ -5,6 +5,7 @@
 //! and to those who asked for the cycle.
 
 use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,20 +15,22 @@ use persondb_data::builder::{Phase, Progress};
 use persondb_protocol::control::{Refusal, RefusalKind, Rolled};
 use persondb_protocol::status::CycleReport;
 use persondb_protocol::{Generation, ShmName};
+use persondb_shm::object::SHM_DIR;
 use persondb_shm::{SegmentMode, StagedSegment, boot_now_ns, unlink, wall_now_ns};
 
-use crate::admission::{Free, segment_size_min, text_size_min};
+use crate::admission::{Free, private_size_min, segment_size_min, text_size_min};
 use crate::board::{AnnounceError, Shared};
 use crate::config::Config;
 use crate::inbox::{Go, Inbox};
 use crate::report::chain;
 use crate::served::{Candidate, Served};
 use crate::validate::validate;
+use crate::verify::{Unverified, verify};
 use crate::worker::{Access, Counts, Job, Message, Worker};
 use crate::{notify, retention, status};
 
-/// People that are looked up by each of their keys before a generation is announced.
-pub const VERIFY_SAMPLE: u64 = 20_000;
+/// Taken numbers that are skipped before a cycle gives up.
+const NUMBERS_SKIPPED_MAX: u32 = 1000;
 
 /// Why a cycle did not end in an announcement.
 #[derive(Debug)]
@@ -56,7 +59,7 @@ pub fn run(shared: &Shared, inbox: &mut Inbox) -> Result<Rolled, Refusal> {
     }
     tracing::info!("cycle starts");
     let mut counts = Counts::default();
-    let result = attempt(shared, inbox, &mut counts);
+    let result = attempt(shared, inbox, started, &mut counts);
     let seconds = started.elapsed().as_secs_f64();
     let report = |result: &str, reason| CycleReport {
         result: result.into(),
@@ -90,16 +93,26 @@ pub fn run(shared: &Shared, inbox: &mut Inbox) -> Result<Rolled, Refusal> {
     result
 }
 
-fn attempt(shared: &Shared, inbox: &mut Inbox, counts: &mut Counts) -> Result<Generation, Failure> {
+fn attempt(
+    shared: &Shared,
+    inbox: &mut Inbox,
+    started: Instant,
+    counts: &mut Counts,
+) -> Result<Generation, Failure> {
+    if inbox.go() == Go::Stop {
+        return Err(Failure::Stopped);
+    }
     if shared.board().is_frozen() {
         return Err(Failure::Held);
     }
     let load_started_boot_ns = boot_now_ns();
     let config = shared.config.refreshed().map_err(|e| failed(&e))?;
     let text = text_size_min(&config.input).map_err(|e| failed(&e))?;
-    Free::now(config.memory_max).admit("the build", segment_size_min(text), 0).map_err(|e| failed(&e))?;
+    Free::now(config.memory_max)
+        .admit("the build", segment_size_min(text), private_size_min(text))
+        .map_err(|e| failed(&e))?;
 
-    let generation = shared.superblock.issue();
+    let generation = free_number(shared)?;
     // Written down before anything carries the number: a crash from here on only skips it.
     shared.state.note_issued(generation).map_err(|e| failed(&e))?;
     let job = job(&config, generation, load_started_boot_ns).map_err(|e| failed(&e))?;
@@ -109,10 +122,10 @@ fn attempt(shared: &Shared, inbox: &mut Inbox, counts: &mut Counts) -> Result<Ge
     let staged = StagedSegment::open(&staging.0).map_err(|e| failed(&e))?;
     let candidate = Candidate::open(staged, generation).map_err(|e| failed(&e))?;
     notify::status("verifying");
-    candidate
-        .segment()
-        .verify(Some(VERIFY_SAMPLE), &mut |_| ())
-        .map_err(|e| Failure::Failed(format!("verification failed: {}", chain(&e))))?;
+    verify(inbox, candidate.segment(), started, config.limits.cycle_s_max).map_err(|error| match error {
+        Unverified::Stopped => Failure::Stopped,
+        error => failed(&error),
+    })?;
     let current = shared.current();
     let overridden = validate(candidate.segment(), current.as_deref().map(Served::segment), &config.rules)
         .map_err(|e| failed(&e))?;
@@ -141,10 +154,26 @@ fn attempt(shared: &Shared, inbox: &mut Inbox, counts: &mut Counts) -> Result<Ge
 
 /// Applies `--retain` around a new current generation.
 pub(crate) fn retire(shared: &Shared, current: Generation) {
-    let (retained, retired) = retention::retire_beyond(&shared.config.name, current, shared.config.retain);
+    let (retained, retired) = retention::retire_beyond(&shared.config, current);
     let mut board = shared.board();
     board.retained = retained;
     board.retired.extend(retired);
+}
+
+/// The next number under whose name nothing stands: anybody may have made a file of that name first.
+fn free_number(shared: &Shared) -> Result<Generation, Failure> {
+    for _ in 0..NUMBERS_SKIPPED_MAX {
+        let generation = shared.superblock.issue();
+        let name = shared.config.name.segment(generation, 0);
+        match std::fs::symlink_metadata(Path::new(SHM_DIR).join(name.file_name())) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(generation),
+            _ => tracing::warn!(%name, "somebody made this name in shared memory; its number is skipped"),
+        }
+    }
+    Err(Failure::Failed(format!(
+        "{NUMBERS_SKIPPED_MAX} generation numbers in a row are taken by files in {SHM_DIR} that this daemon did not make; \
+         expected free names: look who made them, and remove them as root"
+    )))
 }
 
 fn job(config: &Config, generation: Generation, load_started_boot_ns: u64) -> std::io::Result<Job> {

@@ -6,8 +6,9 @@
 //! | [`service`] | the whole: threads, start, stop |
 //! | [`cycle`] | one attempt: load → build → freeze → verify → validate → announce |
 //! | [`worker`], [`admission`] | the build in a process of its own; memory asked for first |
-//! | [`validate`] | the data against the operator's rules |
+//! | [`verify`], [`validate`] | the bytes through the client's reader; the data against the operator's rules |
 //! | [`adopt`], [`rollback`], [`retention`] | generations that are there already |
+//! | [`alive`] | whether another daemon is |
 //! | [`control`] | the socket server |
 //! | [`board`], [`served`], [`inbox`], [`state`] | what the threads share; one generation; orders; what survives |
 //! | [`signal`], [`notify`], [`log`], [`status`] | the operator's and the service manager's ways in and out |
@@ -30,6 +31,7 @@
 
 pub mod admission;
 pub mod adopt;
+pub mod alive;
 pub mod board;
 pub mod check;
 pub mod config;
@@ -47,4 +49,5 @@ pub mod signal;
 pub mod state;
 pub mod status;
 pub mod validate;
+pub mod verify;
 pub mod worker;

@@ -15,12 +15,11 @@ use persondb_shm::{
     unlink,
 };
 
-use crate::config;
+use crate::alive::heartbeat_age_s;
+use crate::config::{self, Config};
 use crate::report::chain;
 use crate::served::{GenerationFacts, Served};
-
-/// A heartbeat older than this is no living daemon's.
-const HEARTBEAT_NS_MAX: u64 = 5_000_000_000;
+use crate::state::StateFile;
 
 /// What a clean-up removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,41 +60,50 @@ pub enum CleanupError {
     },
 }
 
-/// Generations of this user that stand in `/dev/shm` and open, newest first. Those that do not open are
-/// logged and left for [`retire_beyond`].
+/// Generations of this user that stand in `/dev/shm`, open, and have the readers of `config` (or were given
+/// them), newest first. The others are logged and left for [`retire_beyond`].
 #[must_use]
-pub fn kept(name: &DatasetName) -> Vec<GenerationFacts> {
-    let mut found: Vec<_> = own_objects(name)
-        .iter()
-        .filter_map(|listed| match listed.object {
-            ShmObject::Segment { generation, k: 0 } => Some(generation),
-            _ => None,
-        })
-        .filter_map(|generation| match Served::open(name, generation) {
-            Ok(served) => Some(served.facts()),
-            Err(error) => {
-                tracing::warn!(%generation, error = chain(&error), "a generation cannot be read and is not kept");
-                None
-            }
-        })
-        .collect();
-    found.sort_by_key(|facts| std::cmp::Reverse(facts.generation));
-    found
+pub fn kept(config: &Config) -> Vec<GenerationFacts> {
+    look(config).0
 }
 
-/// Splits what is kept into what stays (the `retain` newest besides `current`) and what goes, and unlinks
-/// what goes, with every segment of this user that could not be opened.
+/// The same, and beside it what could not be opened for a reason that passes.
+fn look(config: &Config) -> (Vec<GenerationFacts>, Vec<Generation>) {
+    let (mut found, mut unsure) = (Vec::new(), Vec::new());
+    for listed in own_objects(&config.name) {
+        let ShmObject::Segment { generation, k: 0 } = listed.object else { continue };
+        match Served::open(&config.name, generation) {
+            Ok(served) => match served.permit(config) {
+                Ok(()) => found.push(served.facts()),
+                Err(error) => {
+                    tracing::warn!(%generation, %error, "a generation keeps readers that it should not have and is not kept");
+                }
+            },
+            Err(error) => {
+                tracing::warn!(%generation, error = chain(&error), "a generation cannot be read and is not kept");
+                if error.is_passing() {
+                    unsure.push(generation);
+                }
+            }
+        }
+    }
+    found.sort_by_key(|facts| std::cmp::Reverse(facts.generation));
+    (found, unsure)
+}
+
+/// Splits what is kept into what stays (the `--retain` newest besides `current`) and what goes, and unlinks
+/// what goes, with every segment of this user that is no good. What could not be opened only now (no descriptor
+/// or memory was left, say) is not listed and not unlinked: the next cycle looks again.
 ///
 /// Returns (retained, retired), both newest first.
 #[must_use]
-pub fn retire_beyond(
-    name: &DatasetName,
-    current: Generation,
-    retain: usize,
-) -> (Vec<GenerationFacts>, Vec<GenerationFacts>) {
-    let mut retained: Vec<_> = kept(name).into_iter().filter(|facts| facts.generation != current).collect();
-    let mut retired = retained.split_off(retain.min(retained.len()));
-    let stay: HashSet<_> = retained.iter().map(|facts| facts.generation).chain([current]).collect();
+pub fn retire_beyond(config: &Config, current: Generation) -> (Vec<GenerationFacts>, Vec<GenerationFacts>) {
+    let name = &config.name;
+    let (mut retained, unsure) = look(config);
+    retained.retain(|facts| facts.generation != current);
+    let mut retired = retained.split_off(config.retain.min(retained.len()));
+    let stay: HashSet<_> =
+        retained.iter().map(|facts| facts.generation).chain(unsure).chain([current]).collect();
     for listed in own_objects(name) {
         let ShmObject::Segment { generation, .. } = listed.object else { continue };
         if stay.contains(&generation) {
@@ -150,21 +158,21 @@ pub fn cleanup_in(name: &DatasetName, state_dir: &Path) -> Result<Removed, Clean
     };
     crate::state::private_folder(state_dir).map_err(os(state_dir))?;
     let _lock = DatasetLock::acquire(&config::lock_file(state_dir, name))?;
-    if let Ok(superblock) = SuperblockMap::open_by_name(&name.superblock(), &Trust::own()) {
-        let age_ns = superblock.heartbeat_age_ns();
-        // A daemon with this state folder is ruled out by the lock, but one that was killed a moment ago has a
-        // young heartbeat too: only one that moves is alive.
-        if age_ns < HEARTBEAT_NS_MAX && beats(&superblock) {
-            #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
-            return Err(CleanupError::Alive { name: name.clone(), age_s: age_ns as f64 / 1e9 });
+    let (found, foreign) = removable(name);
+    let owners = found.iter().map(|listed| listed.metadata.uid).collect();
+    if let Ok(superblock) = SuperblockMap::open_by_name(&name.superblock(), &Trust::only(owners)) {
+        // A daemon with this state folder is ruled out by the lock, one with another, or of another user, is not.
+        if let Some(age_s) = heartbeat_age_s(&superblock) {
+            return Err(CleanupError::Alive { name: name.clone(), age_s });
         }
     }
-    let mut removed = Removed { foreign: foreign_objects(name), ..Removed::default() };
-    for listed in own_objects(name) {
-        if listed.object == ShmObject::Superblock {
+    let mut removed = Removed { foreign, ..Removed::default() };
+    let uid = nix::unistd::geteuid().as_raw();
+    for listed in found {
+        if listed.object == ShmObject::Superblock && listed.metadata.uid == uid {
             // Taken, not just unlinked: clients that map it are told to look again.
             let owner = SuperblockOwner::create_or_take(name, SegmentMode::Group, None)?;
-            let state = crate::state::StateFile::new(state_dir, name);
+            let state = StateFile::open(state_dir, name).map_err(os(state_dir))?;
             state.note_issued(owner.last_issued()).map_err(os(state_dir))?;
             owner.retire_and_unlink().map_err(os(Path::new(listed.name.as_str())))?;
         } else {
@@ -176,27 +184,19 @@ pub fn cleanup_in(name: &DatasetName, state_dir: &Path) -> Result<Removed, Clean
     Ok(removed)
 }
 
-/// Whether the heartbeat of a superblock moves within two of its beats.
-fn beats(superblock: &SuperblockMap) -> bool {
-    let beat = || persondb_shm::boot_now_ns().saturating_sub(superblock.heartbeat_age_ns());
-    // The difference of two clock readings is not exact; a beat is a second.
-    let (first, tolerance_ns) = (beat(), 100_000_000);
-    (0..11).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        beat() > first + tolerance_ns
-    })
-}
-
 /// This dataset's objects that belong to this user. Somebody else's are not ours to touch.
 fn own_objects(name: &DatasetName) -> Vec<Listed> {
     let uid = nix::unistd::geteuid().as_raw();
     objects(name).into_iter().filter(|listed| listed.metadata.uid == uid).collect()
 }
 
-fn foreign_objects(name: &DatasetName) -> Vec<(String, u32)> {
+/// What a clean-up may remove, and the names and owners of what it may not: root removes everybody's.
+fn removable(name: &DatasetName) -> (Vec<Listed>, Vec<(String, u32)>) {
     let uid = nix::unistd::geteuid().as_raw();
-    let foreign = objects(name).into_iter().filter(|listed| listed.metadata.uid != uid);
-    foreign.map(|listed| (listed.name.file_name().to_owned(), listed.metadata.uid)).collect()
+    let (found, foreign): (Vec<_>, Vec<_>) =
+        objects(name).into_iter().partition(|listed| uid == 0 || listed.metadata.uid == uid);
+    let foreign = foreign.into_iter().map(|listed| (listed.name.file_name().to_owned(), listed.metadata.uid));
+    (found, foreign.collect())
 }
 
 fn objects(name: &DatasetName) -> Vec<Listed> {

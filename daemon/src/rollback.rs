@@ -1,4 +1,9 @@
-//! Roll back: announce a retained generation. Nothing is loaded; what is announced was announced before.
+//! Roll back: announce a retained generation. Nothing is loaded. What is announced was announced before, or
+//! passed everything that comes before an announcement: a daemon killed between publishing and announcing leaves
+//! such a generation.
+//!
+//! Without a number it goes back, and never forward: after a roll back from a bad generation, that one is
+//! retained, and a second roll back must not bring it again. By number it can be had.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,16 +12,18 @@ use persondb_protocol::Generation;
 use persondb_protocol::control::{Refusal, RefusalKind, Rolled};
 
 use crate::board::{AnnounceError, Shared};
-use crate::cycle::{VERIFY_SAMPLE, retire};
+use crate::cycle::retire;
+use crate::inbox::Inbox;
 use crate::report::chain;
 use crate::served::Served;
+use crate::verify::verify;
 use crate::{notify, status};
 
-/// Announces `to`, or the newest retained generation that is not current.
+/// Announces `to`, or the newest retained generation older than the current one.
 ///
 /// # Errors
 /// [`Refusal`]: held, nothing retained, or a generation that no longer passes verification.
-pub fn run(shared: &Shared, to: Option<Generation>) -> Result<Rolled, Refusal> {
+pub fn run(shared: &Shared, inbox: &mut Inbox, to: Option<Generation>) -> Result<Rolled, Refusal> {
     let started = Instant::now();
     let refuse = |kind, message: String| {
         tracing::error!(reason = message, "roll back refused; what was served stays");
@@ -33,7 +40,10 @@ pub fn run(shared: &Shared, to: Option<Generation>) -> Result<Rolled, Refusal> {
     }
     let target = match to {
         Some(to) => retained.iter().copied().find(|&generation| generation == to),
-        None => retained.iter().copied().find(|&generation| Some(generation) != current),
+        // Newest first, so this is the newest older one. Where nothing is current, everything is back.
+        None => {
+            retained.iter().copied().find(|&generation| current.is_none_or(|current| generation < current))
+        }
     };
     let Some(target) = target else {
         let list = retained.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -41,13 +51,16 @@ pub fn run(shared: &Shared, to: Option<Generation>) -> Result<Rolled, Refusal> {
             Some(to) if Some(to) == current => format!("generation {to} is current already"),
             Some(to) if list.is_empty() => format!("generation {to} is not retained; none is"),
             Some(to) => format!("generation {to} is not retained; retained are {list}"),
-            None => {
+            None if list.is_empty() => {
                 "there is no retained generation to roll back to; raise --retain for the next time".into()
             }
+            None => format!(
+                "no retained generation is older than the current one; name a newer one to go to it: {list}"
+            ),
         };
         return refuse(RefusalKind::NothingRetained, message);
     };
-    let served = match open(shared, target) {
+    let served = match open(shared, inbox, target) {
         Ok(served) => Arc::new(served),
         Err(reason) => return refuse(RefusalKind::Failed, reason),
     };
@@ -63,13 +76,11 @@ pub fn run(shared: &Shared, to: Option<Generation>) -> Result<Rolled, Refusal> {
     Ok(Rolled { generation: target, seconds, rows: 0, rejected: 0, warnings: 0 })
 }
 
-/// Opens a generation that was announced before, and verifies it as before its first announcement.
-pub(crate) fn open(shared: &Shared, generation: Generation) -> Result<Served, String> {
+/// Opens a retained generation, and verifies it as before a first announcement.
+pub(crate) fn open(shared: &Shared, inbox: &mut Inbox, generation: Generation) -> Result<Served, String> {
     let served = Served::open(&shared.config.name, generation)
         .map_err(|error| format!("generation {generation}: {}", chain(&error)))?;
-    served
-        .segment()
-        .verify(Some(VERIFY_SAMPLE), &mut |_| ())
-        .map_err(|error| format!("generation {generation}: verification failed: {}", chain(&error)))?;
+    verify(inbox, served.segment(), Instant::now(), shared.config.limits.cycle_s_max)
+        .map_err(|error| format!("generation {generation}: {error}"))?;
     Ok(served)
 }

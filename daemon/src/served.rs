@@ -1,9 +1,13 @@
 //! [`Served`]: one generation of this machine, opened the way a client opens it.
 
+use std::io;
+
 use persondb_data::segment::{self, Corrupt, Segment};
 use persondb_protocol::layout::AnnouncedSegment;
 use persondb_protocol::{DatasetName, Generation};
 use persondb_shm::{OpenError, PublishError, PublishedSegment, SegmentMap, StagedSegment};
+
+use crate::config::Config;
 
 /// A published generation with its mapping; what the daemon itself answers from.
 #[derive(Debug)]
@@ -64,6 +68,20 @@ pub enum ServeError {
     },
 }
 
+impl ServeError {
+    /// Whether it may be readable another time: the system was short of something, or somebody still has it
+    /// open. Bytes that are wrong stay so.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Object(
+                OpenError::Os { .. } | OpenError::StillWritten { .. } | OpenError::NotPermitted { .. }
+            )
+        )
+    }
+}
+
 impl Candidate {
     /// Maps what the build froze and opens it as a client would.
     ///
@@ -107,6 +125,14 @@ impl Served {
         // Only display: a kernel that does not say how much is huge does not keep data from being served.
         let huge_page_bytes = segment.bytes().huge_page_bytes().unwrap_or(0);
         Self { published, segment, huge_page_bytes }
+    }
+
+    /// Gives it the readers of a configuration; an earlier daemon may have had others.
+    ///
+    /// # Errors
+    /// When it cannot be given to the group. Nobody but its owner can open it by name then.
+    pub fn permit(&self, config: &Config) -> io::Result<()> {
+        self.published.permit(config.mode, config.reader_group)
     }
 
     /// The readable side.

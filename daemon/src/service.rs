@@ -36,7 +36,8 @@ use crate::inbox::Inbox;
 use crate::report::chain;
 use crate::served::Served;
 use crate::state::{StateFile, private_folder};
-use crate::{cycle, notify, retention, rollback, signal, status};
+use crate::verify::verify;
+use crate::{alive, cycle, notify, retention, rollback, signal, status};
 
 /// A control thread that did not turn for this long is stuck: the watchdog is no longer told otherwise.
 const CONTROL_TURN_NS_MAX: u64 = 20_000_000_000;
@@ -67,16 +68,21 @@ pub fn run(config: Config) -> Result<()> {
     for name in retention::clear_staging(&config.name) {
         tracing::info!(name, "removed an unfinished segment of an earlier daemon");
     }
-    let state = StateFile::new(&config.state_dir, &config.name);
-    let remembered = state.read()?;
-    let superblock = SuperblockOwner::create_or_take(&config.name, config.mode, config.reader_group)?;
+    let state = StateFile::open(&config.state_dir, &config.name)?;
+    let remembered = state.state();
+    // Both before the superblock is touched: taking it over tells its readers that another daemon has it, and
+    // root could take it from a living daemon of another user, whom no lock of this user's keeps out.
+    let socket = ControlSocket::open(&config)?;
+    alive::refuse_foreign(&config.name)?;
+    // Without a reader group it is this process's own, also where an earlier daemon had another.
+    let group = config.reader_group.unwrap_or_else(|| nix::unistd::getegid().as_raw());
+    let superblock = SuperblockOwner::create_or_take(&config.name, config.mode, Some(group))?;
     while superblock.last_issued() < Generation(remembered.last_issued) {
         let _ = superblock.issue();
     }
     let announcement = superblock.current();
     let board = Board { held: remembered.held, ..found(&config, announcement) };
     let read_only = superblock.descriptor_read_only()?;
-    let socket = ControlSocket::open(&config)?;
     let (orders, inbox) = unbounded();
     let (events, inbound) = unbounded();
     let wake = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
@@ -104,7 +110,7 @@ pub fn run(config: Config) -> Result<()> {
 
 /// What stands in shared memory already.
 fn found(config: &Config, announcement: Option<Announcement>) -> Board {
-    let mut board = Board { retained: retention::kept(&config.name), ..Board::default() };
+    let mut board = Board { retained: retention::kept(config), ..Board::default() };
     let Some(announcement) = announcement else { return board };
     match Served::open(&config.name, announcement.generation) {
         Ok(served) if served.announced_segments() == announcement.segments => {
@@ -129,7 +135,7 @@ enum Begun {
 /// Adopts or loads the first generation that this process serves.
 fn first(shared: &Shared, inbox: &mut Inbox) -> Result<Begun> {
     let started = Instant::now();
-    if adopt(shared) {
+    if adopt(shared, inbox) {
         let report = CycleReport {
             result: "adopted".into(),
             seconds: started.elapsed().as_secs_f64(),
@@ -140,14 +146,14 @@ fn first(shared: &Shared, inbox: &mut Inbox) -> Result<Begun> {
         if matches!(inbox.go(), crate::inbox::Go::Stop) {
             return Ok(Begun::Stopped);
         }
-        serve_older(shared).with_context(|| format!("the first load failed: {}", refusal.message))?;
+        serve_older(shared, inbox).with_context(|| format!("the first load failed: {}", refusal.message))?;
     }
     notify::ready(&status::line(shared));
     Ok(Begun::Serving)
 }
 
 /// Takes over what an earlier daemon served, if it is what would be loaded now.
-fn adopt(shared: &Shared) -> bool {
+fn adopt(shared: &Shared, inbox: &mut Inbox) -> bool {
     let (current, held) = {
         let board = shared.board();
         (board.current.clone(), board.held)
@@ -169,8 +175,13 @@ fn adopt(shared: &Shared) -> bool {
             return false;
         }
     };
-    if let Err(error) = current.segment().verify(Some(cycle::VERIFY_SAMPLE), &mut |_| ()) {
-        tracing::warn!(%generation, error = chain(&error), "the served generation does not verify, and is loaded anew");
+    if let Err(error) = current.permit(&shared.config) {
+        tracing::warn!(%generation, %error, "the served generation keeps readers that it should not have, and is loaded anew");
+        return false;
+    }
+    let seconds_max = shared.config.limits.cycle_s_max;
+    if let Err(error) = verify(inbox, current.segment(), Instant::now(), seconds_max) {
+        tracing::warn!(%generation, %error, "the served generation is not adopted");
         return false;
     }
     shared.adopt_current();
@@ -180,7 +191,7 @@ fn adopt(shared: &Shared) -> bool {
 }
 
 /// After a failed first load: the served generation, else the newest kept one that verifies.
-fn serve_older(shared: &Shared) -> Result<()> {
+fn serve_older(shared: &Shared, inbox: &mut Inbox) -> Result<()> {
     let (current, mut candidates) = {
         let board = shared.board();
         let current = board.current.as_ref().map(|served| served.generation());
@@ -189,7 +200,7 @@ fn serve_older(shared: &Shared) -> Result<()> {
     // The announced one first: clients are on it, also after a roll back.
     candidates.sort_by_key(|&generation| (Some(generation) != current, std::cmp::Reverse(generation)));
     for generation in candidates {
-        match rollback::open(shared, generation) {
+        match rollback::open(shared, inbox, generation) {
             Ok(_) if Some(generation) == current => shared.adopt_current(),
             Ok(served) => {
                 shared.announce(&Arc::new(served))?;
@@ -219,7 +230,7 @@ fn serve(shared: &Shared, inbox: &mut Inbox) -> Result<()> {
                 }
             }
             Order::Rollback { to, ticket } => {
-                let result = rollback::run(shared, to);
+                let result = rollback::run(shared, inbox, to);
                 if let Some(ticket) = ticket {
                     shared.tell(Event::Finished(ticket, result));
                 }
@@ -247,7 +258,8 @@ impl Heartbeat {
                 if watched && boot_now_ns().saturating_sub(turn) < CONTROL_TURN_NS_MAX {
                     notify::watchdog();
                 }
-                if beat % 10 == 0 && is_starting(&shared) {
+                // Adopting verifies and may digest every input: no cycle, and as long as one.
+                if beat % 10 == 0 && !shared.board().serving {
                     notify::extend_timeout(Duration::from_mins(1));
                 }
                 if beat % 10 == 5 && !lost && !shared.superblock.is_reachable() {
@@ -264,11 +276,6 @@ impl Heartbeat {
         })?;
         Ok(Self { _stop: stop })
     }
-}
-
-fn is_starting(shared: &Shared) -> bool {
-    let board = shared.board();
-    board.cycle_running && !board.serving
 }
 
 /// Every client is a descriptor, and the usual soft limit is 1,024.

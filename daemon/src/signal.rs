@@ -16,7 +16,7 @@ use crate::board::{Event, Order, Shared};
 pub enum Signal {
     /// `SIGHUP`: a new cycle.
     Roll,
-    /// `SIGUSR1`: the generation before.
+    /// `SIGUSR1`: the newest retained generation older than the current.
     Rollback,
     /// `SIGUSR2`: a full status into the log.
     LogStatus,

@@ -6,9 +6,12 @@
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use persondb_protocol::{DatasetName, Generation};
 use serde::{Deserialize, Serialize};
+
+use crate::board::Hold;
 
 /// The file's contents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,43 +23,51 @@ pub struct State {
     pub held: bool,
 }
 
-/// The file.
+/// The file, with what it says.
+///
+/// Read once: the dataset's lock keeps other writers out. Two threads note different facts (the cycle thread
+/// numbers, the control thread holds), so every change is made and written under one lock: read, changed and
+/// written apart, one of the two would be lost.
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
+    /// What the file says. Holding it is the right to write.
+    state: Mutex<State>,
 }
 
 impl StateFile {
-    /// The state file of a dataset.
-    #[must_use]
-    pub fn new(state_dir: &Path, name: &DatasetName) -> Self {
-        Self { path: state_dir.join(format!("{name}.state.json")) }
-    }
-
-    /// Reads it; a missing file is the state of a new dataset.
+    /// Reads the state file of a dataset; a missing file is the state of a new dataset. Call it with the
+    /// dataset's lock.
     ///
     /// # Errors
     /// Unreadable or damaged: guessing could give a number out twice.
-    pub fn read(&self) -> io::Result<State> {
-        let text = match std::fs::read(&self.path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::default()),
-            Err(error) => return Err(self.explain("read", &error)),
+    pub fn open(state_dir: &Path, name: &DatasetName) -> io::Result<Self> {
+        let path = state_dir.join(format!("{name}.state.json"));
+        let state = match std::fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| {
+                let what = format!(
+                    "{}: expected the state of a dataset, found {error}; remove the file if the dataset was never served since boot",
+                    path.display()
+                );
+                io::Error::new(io::ErrorKind::InvalidData, what)
+            })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => State::default(),
+            Err(error) => return Err(explain(&path, "read", &error)),
         };
-        serde_json::from_slice(&text).map_err(|error| {
-            let what = format!(
-                "{}: expected the state of a dataset, found {error}; remove the file if the dataset was never served since boot",
-                self.path.display()
-            );
-            io::Error::new(io::ErrorKind::InvalidData, what)
-        })
+        Ok(Self { path, state: Mutex::new(state) })
     }
 
-    /// Replaces it as a whole: a reader, or a daemon that starts after a crash, sees the old or the new state.
-    ///
-    /// # Errors
-    /// When the folder cannot be written.
-    pub fn write(&self, state: State) -> io::Result<()> {
+    /// What it says. Waits while a change is being written.
+    #[must_use]
+    pub fn state(&self) -> State {
+        *self.lock()
+    }
+
+    /// Replaces it as a whole: a daemon that starts after a crash sees the old or the new state, and after
+    /// `Ok` the new one.
+    fn change(&self, change: impl FnOnce(State) -> State) -> io::Result<()> {
+        let mut state = self.lock();
+        let changed = change(*state);
         let fresh = self.path.with_extension("json.new");
         let write = || {
             let mut file = std::fs::OpenOptions::new()
@@ -65,38 +76,46 @@ impl StateFile {
                 .truncate(true)
                 .mode(0o600)
                 .open(&fresh)?;
-            file.write_all(&serde_json::to_vec(&state)?)?;
+            file.write_all(&serde_json::to_vec(&changed)?)?;
             file.sync_all()?;
-            std::fs::rename(&fresh, &self.path)
+            std::fs::rename(&fresh, &self.path)?;
+            // The rename is an entry of the folder, and durable only with it.
+            let folder = self.path.parent().unwrap_or(Path::new("."));
+            std::fs::File::open(folder)?.sync_all()
         };
-        write().map_err(|error| self.explain("write", &error))
+        write().map_err(|error| explain(&self.path, "write", &error))?;
+        *state = changed;
+        Ok(())
     }
 
     /// Notes that `generation` was given out.
     ///
     /// # Errors
-    /// As for [`Self::write`]; the number must not be used then.
+    /// When the folder cannot be written; the number must not be used then.
     pub fn note_issued(&self, generation: Generation) -> io::Result<()> {
-        let state = self.read()?;
-        self.write(State { last_issued: state.last_issued.max(generation.0), ..state })
+        self.change(|state| State { last_issued: state.last_issued.max(generation.0), ..state })
     }
 
     /// Notes whether announcements are held.
     ///
     /// # Errors
-    /// As for [`Self::write`].
-    pub fn note_held(&self, held: bool) -> io::Result<()> {
-        let state = self.read()?;
-        self.write(State { held, ..state })
+    /// When the folder cannot be written.
+    pub fn note_hold(&self, hold: Hold) -> io::Result<()> {
+        self.change(|state| State { held: hold == Hold::Held, ..state })
     }
 
-    fn explain(&self, verb: &str, error: &io::Error) -> io::Error {
-        let what = format!(
-            "{}: cannot {verb} the state file: {error}; give this user the folder, or name another with --state-dir",
-            self.path.display()
-        );
-        io::Error::new(error.kind(), what)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is replaced as a whole, after the file: a panic in between leaves what the file said before.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn explain(path: &Path, verb: &str, error: &io::Error) -> io::Error {
+    let what = format!(
+        "{}: cannot {verb} the state file: {error}; give this user the folder, or name another with --state-dir",
+        path.display()
+    );
+    io::Error::new(error.kind(), what)
 }
 
 /// Makes a folder that only this user can enter, or checks that it is one.
@@ -135,12 +154,46 @@ mod tests {
     #[test]
     fn numbers_only_rise_and_held_stays_beside_them() {
         let folder = tempfile::tempdir().unwrap();
-        let file = StateFile::new(folder.path(), &DatasetName::new("eu").unwrap());
-        assert_eq!(file.read().unwrap(), State::default());
+        let name = DatasetName::new("eu").unwrap();
+        let file = StateFile::open(folder.path(), &name).unwrap();
+        assert_eq!(file.state(), State::default());
         file.note_issued(Generation(7)).unwrap();
-        file.note_held(true).unwrap();
+        file.note_hold(Hold::Held).unwrap();
         file.note_issued(Generation(3)).unwrap();
-        assert_eq!(file.read().unwrap(), State { last_issued: 7, held: true });
+        let expected = State { last_issued: 7, held: true };
+        assert_eq!(file.state(), expected);
+        assert_eq!(
+            StateFile::open(folder.path(), &name).unwrap().state(),
+            expected,
+            "also for the next daemon"
+        );
+    }
+
+    #[test]
+    fn what_two_threads_note_at_once_is_all_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = DatasetName::new("eu").unwrap();
+        let file = StateFile::open(folder.path(), &name).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| (1..=200).for_each(|number| file.note_issued(Generation(number)).unwrap()));
+            for hold in [Hold::Held, Hold::Released].into_iter().cycle().take(199) {
+                file.note_hold(hold).unwrap();
+                let written = StateFile::open(folder.path(), &name).unwrap().state();
+                assert_eq!(written.held, hold == Hold::Held);
+            }
+        });
+        let written = StateFile::open(folder.path(), &name).unwrap().state();
+        assert_eq!(written, State { last_issued: 200, held: true });
+    }
+
+    #[test]
+    fn a_change_that_cannot_be_written_is_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = DatasetName::new("eu").unwrap();
+        let file = StateFile::open(folder.path(), &name).unwrap();
+        std::fs::create_dir(folder.path().join("eu.state.json.new")).unwrap();
+        assert!(file.note_hold(Hold::Held).is_err());
+        assert_eq!(file.state(), State::default());
     }
 
     #[test]
@@ -148,7 +201,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let name = DatasetName::new("eu").unwrap();
         std::fs::write(folder.path().join("eu.state.json"), "{").unwrap();
-        assert!(StateFile::new(folder.path(), &name).read().is_err());
+        assert!(StateFile::open(folder.path(), &name).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use persondb_data::segment::{Corrupt, Scope, Segment};
+use persondb_data::segment::{Corrupt, LookupError, Scope, Segment};
 
 use crate::config::Rules;
 
@@ -58,6 +58,9 @@ pub enum Invalid {
     /// The bytes do not hold together.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
+    /// A canary could not be looked up.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
 }
 
 /// A rule that was broken and overridden.

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use persondb_protocol::Generation;
 use persondb_protocol::answer::{Answer, Reason};
 use persondb_protocol::codec::{REQUEST_SIZE_MAX, encode};
 use persondb_protocol::control::{HandOver, Hello, RefusalKind, Reply, Request, RequestFrame, RollUntil};
+use persondb_shm::recv_with_descriptors;
 use support::{Client, Dataset};
 
 fn get(address: &str) -> Request {
@@ -109,6 +111,27 @@ fn segments_come_with_read_only_descriptors_also_between_other_answers() {
 }
 
 #[test]
+fn the_next_descriptors_wait_until_the_last_were_taken() {
+    let dataset = Dataset::new();
+    let daemon = dataset.start(&[]);
+    let mut client = daemon.client();
+    client.send(Request::Segments);
+    client.send(Request::Segments);
+    std::thread::sleep(Duration::from_millis(700));
+    let receive = |client: &Client| {
+        let (mut buffer, mut received) = ([0; 4096], Vec::new());
+        let size = recv_with_descriptors(client.socket().as_fd(), &mut buffer, &mut received);
+        size.map(|_| received.len())
+    };
+    assert_eq!(receive(&client).unwrap(), 2);
+    client.socket().set_nonblocking(true).unwrap();
+    let early = receive(&client);
+    assert!(early.is_err(), "sent before the first were taken: {early:?}");
+    client.socket().set_nonblocking(false).unwrap();
+    assert_eq!(receive(&client).unwrap(), 2, "and then without another word");
+}
+
+#[test]
 fn the_first_frame_has_to_be_a_hello_of_this_version_and_garbage_is_refused() {
     let dataset = Dataset::new();
     let daemon = dataset.start(&[]);
@@ -170,6 +193,49 @@ fn a_roll_until_moved_waits_for_mapped_clients_and_names_those_that_stay() {
 }
 
 #[test]
+fn the_client_that_waits_for_all_to_move_can_be_the_last_to_move() {
+    let dataset = Dataset::new();
+    let daemon = dataset.start(&[]);
+    let mut client = daemon.client();
+    client.ask(Request::Subscribe);
+    client.ask(Request::Moved { generation: Some(Generation(1)) });
+    let id = client.send(Request::Roll { until: RollUntil::Moved, timeout_ms: 30_000 });
+    assert!(matches!(client.receive().unwrap().reply, Reply::Announced { generation: Generation(2), .. }));
+    // The roll waits for nothing else by then.
+    daemon.until("the cycle is over", |status| !status.cycle_running);
+    std::thread::sleep(Duration::from_millis(200));
+    client.send(Request::Moved { generation: Some(Generation(2)) });
+    let started = Instant::now();
+    let frame = loop {
+        let frame = client.receive().unwrap();
+        if frame.id == id {
+            break frame;
+        }
+    };
+    assert!(matches!(frame.reply, Reply::Rolled(rolled) if rolled.generation == Generation(2)));
+    assert!(started.elapsed() < Duration::from_secs(20), "not by its time-out");
+}
+
+#[test]
+fn requests_left_at_the_end_of_a_turn_are_answered_without_another_word() {
+    let dataset = Dataset::new();
+    let daemon = dataset.start(&[]);
+    let mut client = daemon.client();
+    // In one piece, and many turns' worth; then nothing more is said, in that direction for ever.
+    let mut bytes = Vec::new();
+    for id in 0..1000 {
+        encode(&RequestFrame { id: id + 10, request: get("p1@example.com") }, REQUEST_SIZE_MAX, &mut bytes)
+            .unwrap();
+    }
+    client.send_bytes(&bytes);
+    client.socket().shutdown(std::net::Shutdown::Write).unwrap();
+    for id in 0..1000 {
+        assert_eq!(client.receive().unwrap().id, id + 10);
+    }
+    assert!(client.receive().is_none(), "closed after the last answer");
+}
+
+#[test]
 fn clients_over_the_limit_are_told_so() {
     let dataset = Dataset::new();
     let config = dataset.folder.path().join("persondb.toml");
@@ -177,6 +243,8 @@ fn clients_over_the_limit_are_told_so() {
     let daemon = dataset.start(&["--config", config.to_str().unwrap()]);
     let first = daemon.client();
     let _second = daemon.client();
+    // These are of the daemon's own user: operators, who have a few more.
+    let _reserve: Vec<_> = (0..16).map(|_| daemon.client()).collect();
     let mut third = Client::over(UnixStream::connect(dataset.folder.path().join("socket")).unwrap());
     match third.receive().unwrap().reply {
         Reply::Refused(refusal) => assert_eq!(refusal.kind, RefusalKind::OverLimit),

@@ -226,3 +226,82 @@ fn a_clean_up_is_refused_while_a_daemon_runs_then_removes_all_and_keeps_the_numb
     let daemon = dataset.start(&[]);
     assert_eq!(daemon.status().generation, Some(Generation(3)), "no number is used twice");
 }
+
+#[test]
+fn a_tightened_mode_reaches_adopted_and_retained_generations() {
+    let dataset = Dataset::new();
+    let daemon = dataset.start(&["--mode", "0444"]);
+    daemon.client().roll().unwrap();
+    daemon.stop();
+    let modes = || {
+        ["", ".g1", ".g2"].map(|object| {
+            let path = format!("/dev/shm/{}{object}", dataset.name.superblock().file_name());
+            std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(path).unwrap()) & 0o7777
+        })
+    };
+    assert_eq!(modes(), [0o644, 0o444, 0o444]);
+    let daemon = dataset.start(&["--mode", "0440"]);
+    let status = daemon.status();
+    assert!(status.adopted, "the data are the same");
+    assert_eq!(status.generation, Some(Generation(2)));
+    assert_eq!(modes(), [0o640, 0o440, 0o440]);
+    daemon.stop();
+    let _daemon = dataset.start(&["--mode", "0444"]);
+    assert_eq!(modes(), [0o644, 0o444, 0o444], "and back");
+}
+
+#[test]
+fn a_generation_that_somebody_still_writes_is_not_unlinked_and_a_damaged_one_is() {
+    let dataset = Dataset::new();
+    let daemon = dataset.start(&["--retain", "5"]);
+    daemon.client().roll().unwrap();
+    daemon.client().roll().unwrap();
+    let path = |object| format!("/dev/shm/{}{object}", dataset.name.superblock().file_name());
+    let writable = |object| {
+        std::fs::set_permissions(path(object), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(path(object)).unwrap();
+        std::fs::set_permissions(path(object), std::os::unix::fs::PermissionsExt::from_mode(0o440)).unwrap();
+        file
+    };
+    let busy = writable(".g1");
+    std::os::unix::fs::FileExt::write_at(&writable(".g2"), &[0; 64], 0).unwrap();
+    daemon.client().roll().unwrap();
+    assert_eq!(dataset.objects(), ["", ".g1", ".g3", ".g4"]);
+    let retained = || daemon.status().retained.iter().map(|r| r.generation.0).collect::<Vec<_>>();
+    assert_eq!(retained(), [3]);
+    drop(busy);
+    daemon.client().roll().unwrap();
+    assert_eq!(retained(), [4, 3, 1], "looked at again");
+}
+
+#[test]
+fn root_does_not_take_the_superblock_of_another_users_living_daemon_but_that_of_a_dead_one() {
+    if !nix::unistd::geteuid().is_root() {
+        return println!("skipped: other users need root");
+    }
+    let dataset = Dataset::new();
+    let mut daemon = dataset.start(&[]);
+    let path = format!("/dev/shm/{}", dataset.name.superblock().file_name());
+    let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&path).unwrap());
+    let before = inode();
+    std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+    // Another user's daemon has its locks and its socket elsewhere.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (state, socket) = (elsewhere.path().join("state"), elsewhere.path().join("socket"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_persondbd"));
+    command.args(["--name", dataset.name.as_str(), "--people"]).arg(dataset.people());
+    command.arg("--state-dir").arg(state).arg("--socket").arg(socket).env("TMPDIR", elsewhere.path());
+    let log = elsewhere.path().join("log");
+    command.stderr(std::fs::File::create(&log).unwrap());
+    let mut second = Daemon::over(command.spawn().unwrap(), &dataset);
+    assert!(!second.wait().success());
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("found one of uid 65534"), "{log}");
+    assert_eq!(inode(), before, "the living daemon's superblock is untouched");
+    assert!(daemon.client().title("p1@example.com").is_some());
+
+    daemon.signal(nix::sys::signal::Signal::SIGKILL);
+    daemon.wait();
+    let _daemon = dataset.start(&[]);
+    assert_ne!(inode(), before, "a dead one's is replaced");
+}

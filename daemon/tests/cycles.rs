@@ -109,7 +109,7 @@ fn a_large_tenant_that_lost_half_is_named_although_the_whole_grew() {
 }
 
 #[test]
-fn roll_back_announces_the_newest_retained_or_the_one_asked_for() {
+fn roll_back_announces_the_newest_older_one_or_the_one_asked_for() {
     let dataset = Dataset::new();
     let daemon = dataset.start(&[]);
     let mut client = daemon.client();
@@ -121,8 +121,15 @@ fn roll_back_announces_the_newest_retained_or_the_one_asked_for() {
     }
     assert_eq!(client.rolled(Request::Rollback { to: None }).unwrap().generation, Generation(2));
     assert_eq!(client.title("p3@example.com"), title("b", 2));
-    client.rolled(Request::Rollback { to: Some(Generation(1)) }).unwrap();
+    let back = client.rolled(Request::Rollback { to: None }).unwrap().generation;
+    assert_eq!(back, Generation(1), "twice goes further back, not forward to what was left");
     assert_eq!(client.title("p3@example.com"), title("a", 1));
+    let none = client.rolled(Request::Rollback { to: None }).unwrap_err();
+    assert_eq!(none.kind, RefusalKind::NothingRetained);
+    assert!(none.message.contains("older") && none.message.contains("3, 2"), "{none}");
+    client.rolled(Request::Rollback { to: Some(Generation(3)) }).unwrap();
+    assert_eq!(client.title("p3@example.com"), title("c", 3), "forward by number");
+    client.rolled(Request::Rollback { to: Some(Generation(1)) }).unwrap();
     for to in [1, 7] {
         let refusal = client.rolled(Request::Rollback { to: Some(Generation(to)) }).unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::NothingRetained, "{to}");
@@ -200,4 +207,16 @@ fn a_first_load_that_fails_serves_what_is_there_and_without_anything_ends_with_t
     assert!(log.contains("the first load failed") && log.contains("people.csv"), "{log}");
     assert_eq!(empty.objects(), [""], "no segment of a failed load stays");
     assert!(!empty.wait_for("STOPPING=1").iter().any(|m| m.contains("READY=1")));
+}
+
+#[test]
+fn a_name_that_somebody_took_first_costs_a_number_and_not_the_roll() {
+    let dataset = Dataset::new();
+    let daemon = dataset.start(&[]);
+    let taken = std::path::Path::new("/dev/shm").join(dataset.name.segment(Generation(2), 0).file_name());
+    std::fs::write(&taken, "somebody's").unwrap();
+    let rolled = daemon.client().roll();
+    // Here the somebody is this user, so retention may have cleared it away.
+    let _ = std::fs::remove_file(&taken);
+    assert_eq!(rolled.unwrap().generation, Generation(3));
 }

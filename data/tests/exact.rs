@@ -28,7 +28,7 @@ fn built(spec: &InputSpec) -> (Segment<Vec<u8>>, Report) {
     let mut bytes = Vec::new();
     let report = build(spec, &options(), &mut bytes, &mut |_| {}).unwrap();
     let segment = Segment::open(bytes).unwrap();
-    segment.verify(None, &mut |_| {}).unwrap();
+    segment.verify(None, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
     (segment, report)
 }
 
@@ -293,7 +293,83 @@ fn every_flipped_byte_is_noticed_and_no_answer_panics() {
         let _ = segment.by_name("a", "jane doe", 5);
         let _ = segment.domain("x.example");
         segment.people().for_each(|person| drop(person.map(|p| p.columns().count())));
-        let noticed = segment.verify(None, &mut |_| {}).is_err();
+        let noticed = segment.verify(None, &mut |_| std::ops::ControlFlow::Continue(())).is_err();
         assert!(noticed || padding_only(at, &segment), "byte {at} changed unnoticed");
     }
+}
+
+#[test]
+fn an_address_that_has_no_key_is_rejected_and_not_published_unfindable() {
+    // U+037E decomposes to a semicolon; the long domain grows beyond 254 bytes as A-labels.
+    let long = format!("{}@{}example", "x".repeat(60), "ü.".repeat(25));
+    let mut csv = "tenant_id,email,display_name\n".to_owned();
+    for i in 0..300 {
+        csv.push_str(&format!("a,ok{i}@x.example,\n"));
+    }
+    let (_dir, spec) = spec_of(&format!("{csv}a,a\u{37e}b@x.example,\na,{long},\n"));
+    let (segment, report) = built(&spec);
+    assert_eq!((report.accepted, report.rejected, segment.people_count()), (300, 2, 300));
+}
+
+#[test]
+fn a_personal_address_stays_personal_whatever_dots_and_tags_are_put_into_it() {
+    let (_dir, spec) = spec_of(
+        "tenant_id,person_id,email,personal_emails\n\
+         a,1,jane@x.example,j.doe@gmail.com\n\
+         a,1,jane@x.example,second@gmail.com\n\
+         a,2,own@gmail.com,\n",
+    );
+    let (segment, _) = built(&spec);
+    let matched = |address: &str| people(&segment.get(address, Scope::Everywhere).unwrap())[0].matched;
+    for address in ["j.doe@gmail.com", "jdoe@gmail.com", "j.d.o.e@gmail.com", "second@gmail.com"] {
+        assert_eq!(matched(address), Matched::PersonalKnown, "{address}");
+    }
+    assert_eq!(matched("o.w.n@gmail.com"), Matched::Dots);
+}
+
+#[test]
+fn a_cut_list_still_says_that_there_are_several_and_keeps_the_owner() {
+    let mut csv = "tenant_id,person_id,email,aliases,display_name\n".to_owned();
+    for i in 0..1_200 {
+        csv.push_str(&format!("a,{i},p{i}@x.example,boss@x.example,Jane Doe\n"));
+    }
+    let (_dir, spec) = spec_of(&format!("{csv}a,boss,boss@x.example,,The Boss\n"));
+    let (segment, _) = built(&spec);
+    let all = people(&segment.get("boss@x.example", Scope::Everywhere).unwrap());
+    assert_eq!((all.len(), &*all[0].person_id, all[0].matched), (1_000, "boss", Matched::Primary));
+    let one = people(&segment.by_name("a", "jane doe", 1).unwrap());
+    assert_eq!((one.len(), one[0].ambiguous), (1, true));
+    let sole = people(&segment.by_name("a", "the boss", 1).unwrap());
+    assert_eq!((sole.len(), sole[0].ambiguous), (1, false));
+}
+
+#[test]
+fn a_key_that_too_many_share_is_no_answer_and_never_absent() {
+    let mut csv = "tenant_id,person_id,email,aliases\n".to_owned();
+    for i in 0..20_000 {
+        csv.push_str(&format!("t{i},1,p{i}@x.example,all@x.example\n"));
+    }
+    let (_dir, spec) = spec_of(&csv);
+    let mut bytes = Vec::new();
+    build(&spec, &options(), &mut bytes, &mut |_| {}).unwrap();
+    let segment = Segment::open(bytes).unwrap();
+    // All 20,000 of them: what many share is looked up once.
+    segment.verify(None, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
+    let crowded = segment.get("all@x.example", Scope::Tenant("nobody"));
+    assert_eq!(crowded.unwrap_err(), persondb_data::segment::LookupError::TooMany);
+    // Every tenant numbers its people from 1, and each is found at once all the same.
+    let found = people(&segment.person("1", Scope::Tenant("t19999")).unwrap());
+    assert_eq!((found.len(), &*found[0].email), (1, "p19999@x.example"));
+    assert_eq!(segment.person("1", Scope::Everywhere).unwrap().len(), 1_000);
+}
+
+#[test]
+fn a_column_that_does_not_identify_people_is_refused_with_the_line() {
+    let mut csv = "tenant_id,person_id,email\n".to_owned();
+    for i in 0..1_001 {
+        csv.push_str(&format!("a,N/A,p{i}@x.example\n"));
+    }
+    let (_dir, spec) = spec_of(&csv);
+    let error = build(&spec, &options(), &mut Vec::new(), &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains("people.csv line 1002") && error.contains("N/A"), "{error}");
 }

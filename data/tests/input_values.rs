@@ -177,3 +177,15 @@ proptest! {
         prop_assert_eq!(found, parts.iter().map(|part| Address(part)).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn braces_around_a_whole_list_are_taken_off_and_those_around_each_piece_too() {
+    let read = |value: &str| -> Vec<String> {
+        addresses(value, Separator::Generic).map(|piece| format!("{piece:?}")).collect()
+    };
+    let two = ["Address(\"a@x.org\")", "Address(\"b@x.org\")"];
+    for list in ["{a@x.org; b@x.org}", "{a@x.org, b@x.org}", "{a@x.org};{b@x.org}", " { a@x.org;b@x.org } "] {
+        assert_eq!(read(list), two, "{list}");
+    }
+    assert_eq!(read("{a@x.org; b@x.org"), ["Invalid(\"{a@x.org\")", "Address(\"b@x.org\")"]);
+}

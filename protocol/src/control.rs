@@ -94,7 +94,7 @@ pub enum Request {
     },
     /// Announce an older retained generation. Operators only.
     Rollback {
-        /// Which; the newest retained one that is not current when `None`.
+        /// Which; the newest retained one older than the current when `None`.
         to: Option<Generation>,
     },
     /// Freeze announcements. Operators only.

@@ -3,7 +3,7 @@
 
 use persondb_client::{Client, ClientBuilder, Pin, Watch};
 use persondb_data::input::InputSpec;
-use persondb_data::segment::{Corrupt, Hits, Scope, Segment, to_people};
+use persondb_data::segment::{Hits, LookupError, Scope, Segment, to_people};
 use persondb_protocol::Generation;
 use persondb_protocol::answer::{Answer, Person, Reason, Unavailable};
 use persondb_protocol::control::{KEY_SIZE_MAX, NAME_SIZE_MAX};
@@ -61,9 +61,8 @@ impl Source {
             return Answer::Unavailable(over);
         }
         match self {
-            Self::Offline(segment) => offline(segment, question, key).unwrap_or_else(|corrupt| {
-                Answer::Unavailable(Unavailable::new(Reason::Unreadable, corrupt.to_string()))
-            }),
+            Self::Offline(segment) => offline(segment, question, key)
+                .unwrap_or_else(|error| Answer::Unavailable(Unavailable::from(error))),
             Self::Live(client) => match client.pin() {
                 Ok(pin) => live(&pin, question, key),
                 Err(why) => Answer::Unavailable(why),
@@ -136,7 +135,11 @@ fn map<T>(answer: Answer<T>, wrap: impl FnOnce(T) -> Found) -> Answer<Found> {
     }
 }
 
-fn offline(segment: &Segment<Vec<u8>>, question: Question<'_>, key: &str) -> Result<Answer<Found>, Corrupt> {
+fn offline(
+    segment: &Segment<Vec<u8>>,
+    question: Question<'_>,
+    key: &str,
+) -> Result<Answer<Found>, LookupError> {
     let scope = |tenant: Option<_>| tenant.map_or(Scope::Everywhere, Scope::Tenant);
     match question {
         Question::Address { tenant } => people(&segment.get(key, scope(tenant))?),
@@ -151,7 +154,7 @@ fn offline(segment: &Segment<Vec<u8>>, question: Question<'_>, key: &str) -> Res
     }
 }
 
-fn people(hits: &Hits<'_>) -> Result<Answer<Found>, Corrupt> {
+fn people(hits: &Hits<'_>) -> Result<Answer<Found>, LookupError> {
     let people: Vec<Person> = to_people(hits)?;
     Ok(if people.is_empty() {
         Answer::Absent(OFFLINE)

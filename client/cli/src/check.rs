@@ -92,7 +92,9 @@ pub(crate) fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit, Failure> 
         None => match build::attempt(&spec, args.input.rejects.clone()) {
             Ok((bytes, report)) => {
                 count_rows(&mut files, &report);
+                let empty = || "expected at least 1 person, found none: look at the export".to_owned();
                 let refused = report.judge(&limits).err().map(|error| error.to_string());
+                let refused = refused.or_else(|| (report.accepted == 0).then(empty));
                 (Some(Found::new(bytes.len(), report)), refused)
             }
             Err(error) => (None, Some(error.to_string())),

@@ -1,9 +1,10 @@
-//! `completions` and `man`: made from the command line's own definition, so that they cannot drift.
+//! `completions` and `man`, of both programs: made from the command line's own definition, so that they cannot drift.
 
 use std::fs;
 use std::io::Write;
 
 use clap::CommandFactory;
+use persondb_daemon::config::Args;
 
 use crate::args::{Cli, CompletionsArgs, ManArgs};
 use crate::exit::{Exit, Failure};
@@ -12,6 +13,7 @@ use crate::exit::{Exit, Failure};
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "persondb", &mut script);
+    clap_complete::generate(args.shell, &mut Args::command(), "persondbd", &mut script);
     print(&script)
 }
 
@@ -24,6 +26,7 @@ pub(crate) fn man(args: &ManArgs) -> Result<Exit, Failure> {
     };
     fs::create_dir_all(directory)
         .and_then(|()| clap_mangen::generate_to(Cli::command(), directory))
+        .and_then(|()| clap_mangen::generate_to(Args::command(), directory))
         .map_err(|error| {
             Failure::refused(format!(
                 "the man pages cannot be written to {}: {error}; check free space and permissions",

@@ -1,6 +1,7 @@
 //! `verify` and `inspect`: a segment in a file, or the one of the generation that is current here.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use persondb_client::{Pin, Via, Watch};
@@ -56,7 +57,10 @@ fn verified<B: AsRef<[u8]>>(globals: &Globals, segment: &Segment<B>) -> Result<E
     let header = segment.header();
     let bar = Bar::new(header.people_count.get(), "people");
     let verified = segment
-        .verify(None, &mut |people| bar.set("verifying", people, header.people_count.get()))
+        .verify(None, &mut |people| {
+            bar.set("verifying", people, header.people_count.get());
+            ControlFlow::Continue(())
+        })
         .map_err(|corrupt| {
             Failure::unavailable(format!(
                 "{corrupt}; expected the bytes as they were built: build it again, and look for what changed it"

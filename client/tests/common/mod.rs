@@ -37,6 +37,8 @@ struct Inner {
     layout: AtomicU32,
     /// Milliseconds before each answer.
     delay_ms: AtomicU64,
+    /// Hands over no segments.
+    withholds: AtomicBool,
     stopped: AtomicBool,
 }
 
@@ -81,6 +83,7 @@ impl Daemon {
             name: name.clone(),
             layout: AtomicU32::new(LAYOUT_VERSION),
             delay_ms: AtomicU64::new(0),
+            withholds: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
         });
         let beating = Arc::clone(&inner);
@@ -213,6 +216,16 @@ impl Daemon {
         self.inner.delay_ms.store(u64::try_from(delay.as_millis()).unwrap(), Ordering::Relaxed);
     }
 
+    /// Hands over no segments from now on, as if none could be mapped.
+    pub(crate) fn withhold_segments(&self) {
+        self.inner.withholds.store(true, Ordering::Relaxed);
+    }
+
+    /// Hands over segments again.
+    pub(crate) fn hand_over_segments(&self) {
+        self.inner.withholds.store(false, Ordering::Relaxed);
+    }
+
     /// Generations that clients said they moved to.
     pub(crate) fn told(&self) -> Vec<Option<Generation>> {
         self.inner.state().told.clone()
@@ -259,13 +272,14 @@ impl Daemon {
 /// Address of a person that every generation has.
 pub(crate) const ADDRESS: &str = "jane.doe@corp.example";
 
-/// People of two tenants; one address is shared.
+/// People of two tenants; one address and one name are shared.
 fn people(title: &str) -> String {
     format!(
         "tenant_id,person_id,email,display_name,title\n\
          acme,1,jane.doe@corp.example,Jane Doe,{title}\n\
          acme,2,info@corp.example,Información,{title}\n\
          acme,3,info@corp.example,\"Front, Desk\",{title}\n\
+         acme,4,jdoe@corp.example,Jane Doe,{title}\n\
          other,1,jane@other.example,Jane Doe,{title}\n"
     )
 }

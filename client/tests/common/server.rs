@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use persondb_client::{Answer, Person, Reason, Unavailable};
-use persondb_data::segment::{Corrupt, Scope, Segment, to_people};
+use persondb_data::segment::{LookupError, Scope, Segment, to_people};
 use persondb_protocol::codec::{FrameBuffer, REPLY_SIZE_MAX, REQUEST_SIZE_MAX, decode, encode};
 use persondb_protocol::control::{HandOver, Reply, ReplyFrame, Request, RequestFrame, Welcome};
 use persondb_protocol::layout::NORM_VERSION;
@@ -43,7 +43,7 @@ impl Inner {
     fn reply(&self, stream: &mut UnixStream, frame: &RequestFrame) -> Option<()> {
         let id = frame.id;
         let mut out = Vec::new();
-        if frame.request == Request::Segments {
+        if frame.request == Request::Segments && !self.withholds.load(Ordering::Relaxed) {
             let state = self.state();
             let owner = state.owner.as_ref().and_then(|owner| owner.descriptor_read_only().ok());
             if let (Some(generation), Some(superblock)) = (state.current, owner) {
@@ -75,13 +75,13 @@ impl Inner {
             }),
             Request::Segments => Reply::Segments(None),
             Request::Get { address, tenant } => {
-                self.people(|segment| to_people(&segment.get(address, scope(tenant.as_ref()))?))
+                self.people(|segment| Ok(to_people(&segment.get(address, scope(tenant.as_ref()))?)?))
             }
             Request::Person { person_id, tenant } => {
-                self.people(|segment| to_people(&segment.person(person_id, scope(tenant.as_ref()))?))
+                self.people(|segment| Ok(to_people(&segment.person(person_id, scope(tenant.as_ref()))?)?))
             }
             Request::Name { tenant, full_name, limit } => {
-                self.people(|segment| to_people(&segment.by_name(tenant, full_name, *limit as usize)?))
+                self.people(|segment| Ok(to_people(&segment.by_name(tenant, full_name, *limit as usize)?)?))
             }
             Request::Domain { domain } => Reply::Domains(self.look(|segment| segment.domain(domain))),
             Request::Status => {
@@ -104,11 +104,14 @@ impl Inner {
         }
     }
 
-    fn people(&self, read: impl FnOnce(&Segment<SegmentMap>) -> Result<Vec<Person>, Corrupt>) -> Reply {
+    fn people(&self, read: impl FnOnce(&Segment<SegmentMap>) -> Result<Vec<Person>, LookupError>) -> Reply {
         Reply::People(self.look(read))
     }
 
-    fn look<T>(&self, read: impl FnOnce(&Segment<SegmentMap>) -> Result<Vec<T>, Corrupt>) -> Answer<Vec<T>> {
+    fn look<T>(
+        &self,
+        read: impl FnOnce(&Segment<SegmentMap>) -> Result<Vec<T>, LookupError>,
+    ) -> Answer<Vec<T>> {
         let state = self.state();
         let Some(generation) = state.current else {
             return Answer::Unavailable(Unavailable::new(Reason::NoGeneration, "nothing announced"));

@@ -206,7 +206,8 @@ impl Config {
             columns: &self.input.columns,
             limits: &self.input.limits,
         };
-        // A path that is no UTF-8 has no JSON; its digest is that of nothing, and nothing is ever adopted.
+        // A path that is no UTF-8 has no JSON, and its digest is that of nothing. No generation is ever made with
+        // it, because the build's job has no JSON either; so none is adopted by it.
         let json = serde_json::to_vec(&shape).unwrap_or_default();
         xxhash_rust::xxh3::xxh3_128(&json).to_le_bytes()
     }

@@ -1,8 +1,10 @@
 //! Queries over the socket: the same reader, the same answers as a mapped client's.
 
-use persondb_data::segment::{Corrupt, Hits, Scope, to_people};
+use persondb_data::segment::{Hits, LookupError, Scope, to_people};
 use persondb_protocol::answer::{Answer, DomainFact, Person, Reason, Unavailable};
-use persondb_protocol::control::{KEY_SIZE_MAX, NAME_SIZE_MAX, PEOPLE_COUNT_MAX, Reply, Request};
+use persondb_protocol::control::{
+    KEY_SIZE_MAX, NAME_SIZE_MAX, PEOPLE_COUNT_MAX, Refusal, RefusalKind, Reply, Request,
+};
 
 use crate::served::Served;
 
@@ -38,7 +40,12 @@ pub(super) fn too_large(reply: &Reply) -> Reply {
     );
     match reply {
         Reply::Domains(_) => Reply::Domains(Answer::Unavailable(unavailable)),
-        _ => Reply::People(Answer::Unavailable(unavailable)),
+        Reply::People(_) => Reply::People(Answer::Unavailable(unavailable)),
+        // Lists and states: an answer of another kind would be no answer to them.
+        _ => Reply::Refused(Refusal {
+            kind: RefusalKind::OverLimit,
+            message: "the answer is larger than a frame; look at the daemon's log (SIGUSR2)".into(),
+        }),
     }
 }
 
@@ -53,10 +60,10 @@ fn tenant_limit(tenant: Option<&str>) -> (&'static str, usize, usize) {
 fn people<'a>(
     current: Option<&'a Served>,
     limits: &[(&str, usize, usize)],
-    look_up: impl FnOnce(&'a Served) -> Result<Hits<'a>, Corrupt>,
+    look_up: impl FnOnce(&'a Served) -> Result<Hits<'a>, LookupError>,
 ) -> Reply {
     let answer = checked(current, limits).map_or_else(Answer::Unavailable, |served| {
-        let found: Result<Vec<Person>, Corrupt> = look_up(served).and_then(|hits| to_people(&hits));
+        let found: Result<Vec<Person>, LookupError> = look_up(served).and_then(|hits| Ok(to_people(&hits)?));
         three(served, found)
     });
     Reply::People(answer)
@@ -68,13 +75,15 @@ fn domains(current: Option<&Served>, domain: &str) -> Answer<Vec<DomainFact>> {
 }
 
 /// Found, absent, cannot say.
-fn three<T>(served: &Served, found: Result<Vec<T>, Corrupt>) -> Answer<Vec<T>> {
+fn three<T>(served: &Served, found: Result<Vec<T>, LookupError>) -> Answer<Vec<T>> {
     match found {
         Ok(found) if found.is_empty() => Answer::Absent(served.generation()),
         Ok(found) => Answer::Found(served.generation(), found),
-        Err(corrupt) => {
-            tracing::error!(generation = %served.generation(), error = %corrupt, "a look-up met corrupt bytes");
-            Answer::Unavailable(Unavailable::new(Reason::Unreadable, corrupt.to_string()))
+        Err(error) => {
+            if let LookupError::Corrupt(error) = &error {
+                tracing::error!(generation = %served.generation(), %error, "a look-up met corrupt bytes");
+            }
+            Answer::Unavailable(error.into())
         }
     }
 }
@@ -95,4 +104,25 @@ fn checked<'a>(
             "the daemon has announced nothing yet; its first load runs or failed",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused_as_what_was_asked() {
+        assert!(matches!(
+            too_large(&Reply::People(Answer::Absent(persondb_protocol::Generation(1)))),
+            Reply::People(Answer::Unavailable(u)) if u.reason == Reason::OverLimit
+        ));
+        for reply in
+            [Reply::Clients(Vec::new()), Reply::Status(Box::default()), Reply::Generations(Vec::new())]
+        {
+            assert!(
+                matches!(too_large(&reply), Reply::Refused(r) if r.kind == RefusalKind::OverLimit),
+                "{reply:?}"
+            );
+        }
+    }
 }

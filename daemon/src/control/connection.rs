@@ -10,7 +10,7 @@ use persondb_protocol::control::{Hello, Refusal, RefusalKind, Reply, ReplyFrame,
 use persondb_protocol::status::ClientInfo;
 
 use super::answer::too_large;
-use super::outgoing::{Outgoing, WAITING_SIZE_MAX};
+use super::outgoing::{Outgoing, Rest, WAITING_SIZE_MAX};
 use super::peers::{Peer, Rights};
 
 /// Longest program name and version that are kept of a hello, in characters.
@@ -45,6 +45,8 @@ pub(super) struct Connection {
     pub(super) stage: Stage,
     /// What the event loop waits for, to change it only when it changes.
     pub(super) watched: Watched,
+    /// Its last turn ended with requests left; the next comes without an event.
+    pub(super) unfinished: bool,
     requests: u64,
     incoming: FrameBuffer,
 }
@@ -107,6 +109,7 @@ impl Connection {
             last_taken: now,
             stage: Stage::Open,
             watched: Watched::Read,
+            unfinished: false,
             requests: 0,
             incoming: FrameBuffer::new(REQUEST_SIZE_MAX),
         }
@@ -184,7 +187,10 @@ impl Connection {
         if matches!(self.stage, Stage::Lingering { .. }) {
             return Watched::Read;
         }
-        match (self.outgoing.waiting() > 0, self.is_full() || self.stage != Stage::Open) {
+        match (
+            self.outgoing.waiting() > 0 && self.outgoing.rest() == Rest::No,
+            self.is_full() || self.stage != Stage::Open,
+        ) {
             (false, false) => Watched::Read,
             (true, false) => Watched::Both,
             (true, true) => Watched::Write,

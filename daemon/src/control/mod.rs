@@ -7,12 +7,14 @@
 //!
 //! # Nothing is dropped, nothing grows without limit
 //! - The listen queue is the longest the system allows, and is emptied at every turn.
+//! - A connection's turn ends after some requests or milliseconds, and goes on after everybody else's.
 //! - A connection whose peer does not read is not read either (a bound in `outgoing`).
 //! - A connection over the limit is told so before it is closed. One that says no hello in time, stops in the
 //!   middle, or is silent without listening or mapping, is closed.
 
 mod answer;
 mod connection;
+mod limit;
 mod outgoing;
 mod peers;
 mod pending;

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, send};
 use persondb_protocol::codec::{self, CodecError, REPLY_SIZE_MAX};
 use persondb_protocol::control::ReplyFrame;
-use persondb_shm::send_with_descriptors;
+use persondb_shm::descriptor::{is_all_taken, send_with_descriptors};
 
 use crate::served::Served;
 
@@ -27,6 +27,23 @@ pub(super) struct Outgoing {
     start: usize,
     /// Places in `bytes` with the generation whose descriptors go there.
     hand_overs: VecDeque<(usize, Arc<Served>)>,
+    /// Descriptors were sent, and nobody has asked yet whether they were taken.
+    on_their_way: bool,
+    rest: Rest,
+}
+
+/// Why nothing is sent although there may be room in the socket. Nothing tells when that is over, so sending is
+/// tried again at every tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// It is not so.
+    #[default]
+    No,
+    /// The next descriptors wait until the peer has taken the last ones: those on their way count for this
+    /// daemon's user, and a peer that never reads could use up what the system allows.
+    Untaken,
+    /// More are on their way than the system allows (`ETOOMANYREFS`), to whomever.
+    Short,
 }
 
 /// How far sending got.
@@ -68,14 +85,27 @@ impl Outgoing {
         self.bytes.len() - self.start
     }
 
+    /// Whether, and why, sending waits for something else than room.
+    #[must_use]
+    pub(super) fn rest(&self) -> Rest {
+        self.rest
+    }
+
     /// Sends what the socket takes. `superblock` goes before the segments of every hand-over.
     ///
     /// # Errors
     /// When the peer is gone, or its rights do not allow descriptors.
     pub(super) fn flush(&mut self, stream: &UnixStream, superblock: BorrowedFd<'_>) -> io::Result<Flushed> {
+        self.rest = Rest::No;
         while self.start < self.bytes.len() {
             let (sent, with_descriptors) = match self.hand_overs.front() {
                 Some((place, served)) if *place == self.start => {
+                    if self.on_their_way && !is_all_taken(stream.as_fd())? {
+                        self.rest = Rest::Untaken;
+                        self.compact();
+                        return Ok(Flushed::Waiting);
+                    }
+                    self.on_their_way = false;
                     let end = self.hand_overs.get(1).map_or(self.bytes.len(), |next| next.0);
                     let descriptors = [superblock, served.published().descriptor()];
                     let sent =
@@ -96,6 +126,7 @@ impl Outgoing {
                     self.start += sent;
                     if with_descriptors && sent > 0 {
                         self.hand_overs.pop_front();
+                        self.on_their_way = true;
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -103,6 +134,11 @@ impl Outgoing {
                     return Ok(Flushed::Waiting);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.raw_os_error() == Some(Errno::ETOOMANYREFS as i32) => {
+                    self.rest = Rest::Short;
+                    self.compact();
+                    return Ok(Flushed::Waiting);
+                }
                 Err(error) => return Err(error),
             }
         }

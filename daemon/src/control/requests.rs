@@ -85,7 +85,8 @@ impl Server {
             Request::Moved { generation } => {
                 connection.moved = generation;
                 connection.reply(id, Reply::Done);
-                self.settle_moves_with(connection);
+                // Not here: rolls may wait on this very connection, which is out of the map now.
+                self.moved = true;
             }
             // Answered above.
             Request::Get { .. } | Request::Person { .. } | Request::Name { .. } | Request::Domain { .. } => {}
@@ -201,14 +202,6 @@ impl Server {
             if let Some(rolled) = self.pending[place].rolled.take() {
                 self.finish(place, Ok(rolled));
             }
-        }
-    }
-
-    /// The same while one connection is out of the map.
-    fn settle_moves_with(&mut self, connection: &Connection) {
-        let current = self.shared.current().map(|served| served.generation());
-        if connection.moved.is_none() || connection.moved == current {
-            self.settle_moves();
         }
     }
 

@@ -15,7 +15,8 @@ use persondb_protocol::control::RefusalKind;
 
 use super::ControlSocket;
 use super::connection::{Connection, Received, Stage, Watched};
-use super::outgoing::Flushed;
+use super::limit::{self, OPERATOR_RESERVE, Turn};
+use super::outgoing::{Flushed, Rest};
 use super::peers::{Peer, Peers, Rights};
 use super::pending::Pending;
 use crate::board::{Event, Shared};
@@ -45,11 +46,15 @@ pub(super) struct Server {
     pub(super) connections: HashMap<u64, Connection>,
     pub(super) pending: Vec<Pending>,
     pub(super) next_ticket: u64,
+    /// A client moved: rolls that wait for that are looked at once it is back among the connections.
+    pub(super) moved: bool,
     socket: ControlSocket,
     events: Receiver<Event>,
     epoll: Epoll,
     peers: Peers,
     next_connection: u64,
+    /// Connections whose turn ended with requests left, in the order of their next turns.
+    unfinished: Vec<u64>,
     /// No descriptor was left for a new connection; the listener rests until the next tick.
     resting: bool,
     last_tick: Instant,
@@ -71,11 +76,13 @@ impl Server {
             connections: HashMap::new(),
             pending: Vec::new(),
             next_ticket: 1,
+            moved: false,
             socket,
             events,
             epoll,
             peers,
             next_connection: FIRST_CONNECTION,
+            unfinished: Vec::new(),
             resting: false,
             last_tick: Instant::now(),
             stopping: false,
@@ -87,7 +94,9 @@ impl Server {
         let mut scratch = vec![0; SCRATCH_SIZE];
         let mut ready = [EpollEvent::empty(); EVENT_COUNT];
         while !self.stopping {
-            let count = match self.epoll.wait(&mut ready, EpollTimeout::from(250_u8)) {
+            // With turns to go on with, only what is there already.
+            let timeout = EpollTimeout::from(if self.unfinished.is_empty() { 250_u8 } else { 0 });
+            let count = match self.epoll.wait(&mut ready, timeout) {
                 Ok(count) => count,
                 Err(nix::errno::Errno::EINTR) => 0,
                 Err(errno) => return Err(errno.into()),
@@ -101,6 +110,12 @@ impl Server {
                         let _ = self.shared.wake().read();
                     }
                     id => self.turn(id, event.events(), &mut scratch),
+                }
+            }
+            for id in std::mem::take(&mut self.unfinished) {
+                if let Some(mut connection) = self.connections.remove(&id) {
+                    connection.unfinished = false;
+                    self.proceed(id, connection);
                 }
             }
             while let Ok(event) = self.events.try_recv() {
@@ -154,23 +169,21 @@ impl Server {
         let rights = self.peers.rights(peer);
         let mut connection = Connection::new(stream, peer, rights);
         let limit = self.shared.config.limits.clients_max;
-        if self.connections.len() >= limit.saturating_add(LINGERING_COUNT_MAX) {
+        let reserve = if rights == Rights::Operate { OPERATOR_RESERVE } else { 0 };
+        if self.connections.len() >= limit.saturating_add(LINGERING_COUNT_MAX + reserve) {
             // Even those that are told so are too many by now.
             return;
         }
-        if self.connections.len() >= limit && self.clients() >= limit {
-            let text = format!(
-                "{limit} clients are connected, which is the limit (limits.clients_max); try again, or map"
-            );
-            connection.refuse(0, RefusalKind::OverLimit, text);
-            connection.stage = Stage::Closing;
-        } else if rights == Rights::None {
+        if rights == Rights::None {
             let text = format!(
                 "uid {} may not ask this daemon: expected root, uid {}, or a member of the reader or operator group",
                 peer.uid,
                 nix::unistd::geteuid()
             );
             connection.refuse(0, RefusalKind::NotPermitted, text);
+            connection.stage = Stage::Closing;
+        } else if let Some(text) = self.over_limit(peer, rights) {
+            connection.refuse(0, RefusalKind::OverLimit, text);
             connection.stage = Stage::Closing;
         }
         let id = self.next_connection;
@@ -186,9 +199,17 @@ impl Server {
         }
     }
 
-    /// Connections that were not refused.
-    fn clients(&self) -> usize {
-        self.connections.values().filter(|c| !matches!(c.stage, Stage::Lingering { .. })).count()
+    /// Why a connection of `peer` would be one too many.
+    fn over_limit(&self, peer: Peer, rights: Rights) -> Option<String> {
+        let limit = self.shared.config.limits.clients_max;
+        if self.connections.len() < limit::of_user_max(limit) {
+            // Nobody can be over anything, and there is nothing to count.
+            return None;
+        }
+        // Those that were refused are on their way out.
+        let clients = || self.connections.values().filter(|c| !matches!(c.stage, Stage::Lingering { .. }));
+        let of_user = clients().filter(|c| c.peer.uid == peer.uid).count();
+        limit::refusal(rights, clients().count(), of_user, limit)
     }
 
     /// One connection's turn: read once, answer what is whole, send what goes.
@@ -199,6 +220,12 @@ impl Server {
             && !events.contains(EpollFlags::EPOLLIN)
         {
             return self.closed(id, connection);
+        }
+        if connection.unfinished {
+            // Its requests of before come first, at the end of this turn of the loop; what came now is still there
+            // after them, so it never has more than one reading in memory.
+            self.connections.insert(id, connection);
+            return;
         }
         if events.contains(EpollFlags::EPOLLIN) {
             match connection.receive(scratch) {
@@ -212,12 +239,16 @@ impl Server {
 
     /// Answers and sends until one of both has to wait, and enters the connection again.
     pub(super) fn proceed(&mut self, id: u64, mut connection: Connection) {
+        let mut turn = Turn::begin();
         loop {
             let current = self.shared.current();
             let mut queries = 0;
-            loop {
+            while !turn.is_over() {
                 match connection.next_request() {
-                    Ok(Some(frame)) => queries += self.request(id, &mut connection, frame, current.as_ref()),
+                    Ok(Some(frame)) => {
+                        queries += self.request(id, &mut connection, frame, current.as_ref());
+                        turn.count();
+                    }
                     Ok(None) => break,
                     Err(error) => {
                         let kind = if connection.hello.is_none() {
@@ -245,11 +276,16 @@ impl Server {
                 Err(_) => return self.closed(id, connection),
             }
             // Requests were left unread because of what waited; now they have their turn.
-            if !was_full || connection.is_full() {
+            if !was_full || connection.is_full() || turn.is_over() {
                 break;
             }
         }
-        if connection.pending == 0 && connection.outgoing.waiting() == 0 {
+        if turn.is_over() && !connection.unfinished {
+            // Perhaps nothing is left; then its next turn is short.
+            connection.unfinished = true;
+            self.unfinished.push(id);
+        }
+        if connection.pending == 0 && connection.outgoing.waiting() == 0 && !connection.unfinished {
             match connection.stage {
                 Stage::Ending => return self.closed(id, connection),
                 Stage::Closing => {
@@ -273,6 +309,9 @@ impl Server {
             connection.watched = wanted;
         }
         self.connections.insert(id, connection);
+        if std::mem::take(&mut self.moved) {
+            self.settle_moves();
+        }
     }
 
     /// Lets another connection have its turn outside of its own events.
@@ -284,7 +323,7 @@ impl Server {
 
     fn closed(&mut self, id: u64, connection: Connection) {
         // Dropping the stream also takes it out of the epoll.
-        let moved = connection.moved.is_some();
+        let moved = std::mem::take(&mut self.moved) || connection.moved.is_some();
         drop(connection);
         self.pending.retain(|pending| pending.connection != id);
         if moved {
@@ -300,6 +339,15 @@ impl Server {
         }
         self.refuse_overdue();
         self.forget_retired();
+        let resting: Vec<_> = self
+            .connections
+            .iter()
+            .filter(|(_, c)| c.outgoing.rest() != Rest::No)
+            .map(|(&id, _)| id)
+            .collect();
+        for id in resting {
+            self.poke(id);
+        }
         let idle_max = Duration::from_secs(self.shared.config.limits.idle_s_max);
         let overdue: Vec<_> = self
             .connections
@@ -327,10 +375,15 @@ fn overdue(connection: &Connection, idle_max: Duration) -> Option<&'static str> 
     if connection.hello.is_none() {
         return (connection.connected.elapsed() > HELLO_TIME_MAX).then_some("no hello came in time");
     }
-    if connection.outgoing.waiting() > 0 {
+    let short = connection.outgoing.rest() == Rest::Short;
+    if connection.outgoing.waiting() > 0 && !short {
         return (connection.last_taken.elapsed() > UNREAD_TIME_MAX)
             .then_some("what was asked for is not read");
     }
-    let stays = connection.subscribed || connection.moved.is_some() || connection.pending > 0;
+    let stays = connection.subscribed
+        || connection.moved.is_some()
+        || connection.pending > 0
+        || connection.unfinished
+        || short;
     (!stays && connection.last_word.elapsed() > idle_max).then_some("nothing was said for too long")
 }

@@ -15,7 +15,7 @@ use persondb_protocol::{DatasetName, ShmName};
 use persondb_shm::{SegmentMode, SegmentWriter};
 
 use super::{Access, CHILD_ARGUMENT, Counts, Job, Message};
-use crate::admission::Free;
+use crate::admission::{Free, private_size_min, segment_size_min, text_size_min};
 use crate::report::chain;
 
 /// Most private memory of a build is beside the segment; this much is always allowed, or nothing could start.
@@ -53,14 +53,17 @@ fn run() -> Result<(), String> {
     }
     // Without it the build takes more of the machine than it should; that is no reason not to build.
     let _ = rustix::process::nice(job.nice);
+    let text = text_size_min(&job.input).map_err(|error| chain(&error))?;
     if let Some(memory_max) = job.memory_max {
-        let limit = memory_max.max(PRIVATE_BYTES_MIN);
+        // The segment is shared memory, which the kernel does not count here; so it is left out of the limit.
+        let limit = memory_max.saturating_sub(segment_size_min(text)).max(PRIVATE_BYTES_MIN);
         setrlimit(Resource::RLIMIT_DATA, limit, limit)
             .map_err(|e| format!("cannot set --memory-max: {e}"))?;
     }
     let name = DatasetName::new(&job.name).map_err(|e| e.to_string())?;
-    let mut target =
-        SharedMemory { staging: name.staging(job.staging), memory_max: job.memory_max, writer: None };
+    // What of --memory-max the build itself does not need.
+    let segment_max = job.memory_max.map(|max| max.saturating_sub(private_size_min(text)));
+    let mut target = SharedMemory { staging: name.staging(job.staging), segment_max, writer: None };
     let options = BuildOptions {
         generation: job.generation,
         load_started_boot_ns: job.load_started_boot_ns,
@@ -111,13 +114,15 @@ fn say(message: &Message) {
 /// A segment in `/dev/shm` under its staging name.
 struct SharedMemory {
     staging: ShmName,
-    memory_max: Option<u64>,
+    /// Most bytes by configuration.
+    segment_max: Option<u64>,
     writer: Option<SegmentWriter>,
 }
 
 impl SegmentTarget for SharedMemory {
     fn allocate(&mut self, size: u64) -> Result<(), TargetError> {
-        Free::now(self.memory_max).admit("the segment", size, 0).map_err(|e| TargetError(e.to_string()))?;
+        // The build's own memory is in use by now, and so not among what is free.
+        Free::now(self.segment_max).admit("the segment", size, 0).map_err(|e| TargetError(e.to_string()))?;
         let writer = SegmentWriter::create(&self.staging, size).map_err(|e| TargetError(chain(&e)))?;
         self.writer = Some(writer);
         Ok(())

@@ -116,6 +116,8 @@ impl Worker {
     /// # Errors
     /// When no process can be made.
     pub fn start(job: &Job) -> std::io::Result<Self> {
+        // Before there is a child: what has no JSON (a path that is no UTF-8) must not leave one behind.
+        let job = serde_json::to_vec(job)?;
         let mut child = Command::new("/proc/self/exe")
             .arg(CHILD_ARGUMENT)
             .stdin(Stdio::piped())
@@ -129,7 +131,6 @@ impl Worker {
             .spawn()?;
         let mut input = child.stdin.take().expect("piped above");
         let output = child.stdout.take().expect("piped above");
-        let job = serde_json::to_vec(job)?;
         // A child that died already shows in its exit status, which says more than a broken pipe.
         let _ = input.write_all(&job);
         drop(input);

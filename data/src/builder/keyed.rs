@@ -54,7 +54,7 @@ impl<'d> KeyMaker<'d> {
         mut primary_domain: impl FnMut(&str),
     ) -> Result<(), Corrupt> {
         let Self { hasher, dotless, key, shorter, joined } = self;
-        out.persons.push((hasher.person(fields.person_id()?), number));
+        out.persons.push((hasher.person(tenant, fields.person_id()?), number));
         let mut first = true;
         for_each_address(fields, |address, _| {
             let first = std::mem::take(&mut first);

@@ -4,7 +4,9 @@
 //! aliases become further addresses. Only runs where the first pass saw the same identifier twice; then the
 //! rows concerned (and no others) are held in memory until they are one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use persondb_protocol::answer::Matched;
 
 use super::inputs::Inputs;
 use super::keyed::{KeyMaker, Keyed};
@@ -16,12 +18,14 @@ use super::{BuildError, BuildOptions};
 use crate::input::{Canonical, Mapping, PersonRow, Report, RowBatch, WarningKind};
 use crate::normalize::{KeyBuffer, address_key};
 use crate::segment::{
-    Columns, Corrupt, FURTHER_ALIAS, Fields, KeyHasher, RecordHead, for_each_address, record_size,
-    write_record,
+    Columns, Corrupt, FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, RecordHead, for_each_address,
+    record_size, write_record,
 };
 
 /// Most bytes of rows held to be merged.
-const HELD_SIZE_MAX: u64 = 1 << 30;
+const HELD_SIZE_MAX: usize = 1 << 30;
+/// Most rows of one person. More are no export of people but a column that does not identify them.
+const ROWS_OF_ONE_MAX: usize = 1000;
 
 /// The merged people by the row that leads.
 pub(super) struct Merged {
@@ -68,30 +72,22 @@ pub(super) fn merge(
     watch: &mut Watch<'_>,
 ) -> Result<Merged, BuildError> {
     let mut groups = BTreeMap::<RowNumber, Vec<Person>>::new();
-    let mut held = 0_u64;
+    let mut held = 0;
     {
         let (inputs, scan) = (&*inputs, &*scan);
         let work = |(): &mut (), number, batch: &RowBatch| gather(inputs, rows, scan, number, batch);
-        pipeline::run(
-            inputs,
-            options.threads,
-            watch,
-            || (),
-            work,
-            |found: Vec<(RowNumber, Person)>| {
-                for (leader, person) in found {
-                    held += person.values.iter().map(|value| value.len() as u64).sum::<u64>();
-                    if held > HELD_SIZE_MAX {
-                        return Err(BuildError::Limit(format!(
-                            "more than {HELD_SIZE_MAX} bytes of rows share (tenant_id, person_id) with another row; \
-                         expected identifiers that are unique in a tenant: check which column is the person_id"
-                        )));
-                    }
-                    groups.entry(leader).or_default().push(person);
+        let hold = |found: Vec<(RowNumber, Person)>| {
+            for (leader, person) in found {
+                held += person.size();
+                let group = groups.entry(leader).or_default();
+                group.push(person);
+                if held > HELD_SIZE_MAX || group.len() > ROWS_OF_ONE_MAX {
+                    return Err(not_identifiers(inputs, group)?);
                 }
-                Ok(())
-            },
-        )?;
+            }
+            Ok(())
+        };
+        pipeline::run(inputs, options.threads, watch, || (), work, hold)?;
     }
     let mut merged = Merged { people: HashMap::with_capacity(groups.len()) };
     let mut keys = Keyed::default();
@@ -110,6 +106,20 @@ pub(super) fn merge(
     scan.keyed.append(&keys, 0);
     scan.domains.retain(|_, people| *people > 0);
     Ok(merged)
+}
+
+/// What is wrong with these rows of one person, which are too many.
+fn not_identifiers(inputs: &Inputs, group: &[Person]) -> Result<BuildError, Corrupt> {
+    let Some(last) = group.last() else { return Ok(BuildError::Changed) };
+    let path = inputs.people.get(last.file as usize).map(|people| people.source.path().display().to_string());
+    Ok(BuildError::Limit(format!(
+        "{} line {}: expected identifiers that tell the people of a tenant apart, found {:?} again and again \
+         (limits: {ROWS_OF_ONE_MAX} rows of one person, {HELD_SIZE_MAX} bytes of such rows in all); check which \
+         column is the person_id, or leave the identifier blank where there is none",
+        path.unwrap_or_default(),
+        last.line,
+        person_id(inputs, last)?,
+    )))
 }
 
 /// The rows of a batch that share their person, each with the row that leads.
@@ -158,7 +168,7 @@ fn one_of(
         })?;
     }
     let mut group = group.into_iter();
-    let mut one = group.next().ok_or_else(|| BuildError::Limit("a person without rows".into()))?;
+    let mut one = group.next().ok_or(BuildError::Changed)?;
     let id = person_id(inputs, &one)?.to_owned();
     for next in group {
         // Equal 64-bit hashes brought them here; a build with another seed will not.
@@ -171,38 +181,44 @@ fn one_of(
             widen(inputs, &mut one, &next)?;
         }
         fill_blanks(inputs, &mut one, &next);
-        for address in lost {
-            one.further.push(FURTHER_ALIAS);
+        for (kind, address) in lost {
+            one.further.push(kind);
             one.further.push_str(&address);
             one.further.push('\n');
         }
         let known = std::mem::take(&mut one.further);
         let mut lines: Vec<_> = known.lines().chain(next.further.lines()).collect();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         lines.retain(|line| seen.insert(*line));
         one.further = lines.iter().flat_map(|line| [line, "\n"]).collect();
     }
     Ok(one)
 }
 
-/// Addresses of `next` that a merged record would no longer hold: those of columns that `one` has filled.
-fn lost_addresses(inputs: &Inputs, one: &Person, next: &Person) -> Result<Vec<String>, BuildError> {
-    let mut known = Vec::new();
+/// Addresses of `next` that a merged record would no longer hold (those of columns that `one` has filled),
+/// each with what it is. An address that was only personal so far and is the employee's own here counts as lost.
+fn lost_addresses(inputs: &Inputs, one: &Person, next: &Person) -> Result<Vec<(char, String)>, BuildError> {
     let mut buffer = KeyBuffer::new();
+    let (mut own, mut personal) = (HashSet::new(), HashSet::new());
     let fields = PersonFields { person: one, columns: &inputs.columns[usize::from(one.schema)] };
-    for_each_address(&fields, |address, _| {
-        known.extend(address_key(address, &mut buffer).map(|key| key.bytes().to_vec()));
+    for_each_address(&fields, |address, matched| {
+        if let Some(key) = address_key(address, &mut buffer) {
+            let known = if matched == Matched::PersonalKnown { &mut personal } else { &mut own };
+            known.insert(key.bytes().to_vec());
+        }
         Ok(())
     })?;
     let mut lost = Vec::new();
     let fields = PersonFields { person: next, columns: &inputs.columns[usize::from(next.schema)] };
     for_each_address(&fields, |address, matched| {
-        if let Some(key) = address_key(address, &mut buffer)
-            && matched != persondb_protocol::answer::Matched::PersonalKnown
-            && !known.iter().any(|known| known == key.bytes())
-        {
-            known.push(key.bytes().to_vec());
-            lost.push(address.to_owned());
+        let Some(key) = address_key(address, &mut buffer) else { return Ok(()) };
+        let key = key.bytes().to_vec();
+        if matched == Matched::PersonalKnown {
+            if !own.contains(&key) && personal.insert(key) {
+                lost.push((FURTHER_PERSONAL, address.to_owned()));
+            }
+        } else if own.insert(key) {
+            lost.push((FURTHER_ALIAS, address.to_owned()));
         }
         Ok(())
     })?;
@@ -244,7 +260,7 @@ impl Merged {
         inputs: &Inputs,
         out: &mut Vec<u8>,
     ) -> Result<(), BuildError> {
-        let person = self.people.get(&leader).ok_or(BuildError::HashCollision)?;
+        let person = self.people.get(&leader).ok_or(BuildError::Changed)?;
         let fields = PersonFields { person, columns: &inputs.columns[usize::from(person.schema)] };
         let head = RecordHead {
             tenant: person.tenant,
@@ -259,6 +275,12 @@ impl Merged {
 }
 
 impl Person {
+    /// Bytes of memory it takes, roughly.
+    fn size(&self) -> usize {
+        let text: usize = self.values.iter().map(String::len).sum();
+        size_of::<Self>() + self.values.len() * size_of::<String>() + text + self.further.len()
+    }
+
     /// The columns as a record stores them.
     fn stored(&self) -> impl Iterator<Item = &str> + Clone {
         self.values.iter().map(String::as_str).chain(std::iter::once(self.further.as_str()))

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::normalize::{KeyBuffer, address_key};
+
 /// Longest address in bytes (RFC 5321 path without its angle brackets).
 pub const ADDRESS_BYTES_MAX: usize = 254;
 /// Longest local part in bytes (RFC 5321).
@@ -56,6 +58,9 @@ pub enum AddressValue<'a> {
 #[must_use]
 pub fn addresses(value: &str, separator: Separator) -> Addresses<'_> {
     let whole = value.trim();
+    // A list as some programs print it: `{a@x.org; b@x.org}`.
+    let list = whole.strip_prefix('{').and_then(|list| list.strip_suffix('}'));
+    let whole = list.filter(|list| !list.contains(['{', '}'])).map_or(whole, str::trim);
     let outer = Pieces { rest: Some(whole), by: By::Separator(separator) };
     match read_address(whole) {
         address @ AddressValue::Address(_) => Addresses { whole: Some(address), outer: EMPTY, inner: EMPTY },
@@ -191,7 +196,8 @@ pub enum AddressError {
 /// - local part in quotes: anything but control characters, `"` and `\` escaped by `\`;
 /// - domain: two labels or more (directories have no `a@localhost`) and perhaps a last dot; each label 1 to
 ///   63 bytes of letters, digits and inner hyphens, the last not digits alone; where there are other letters
-///   or `xn--`, all of it counts after UTS #46, which has to succeed.
+///   or `xn--`, all of it counts after UTS #46, which has to succeed;
+/// - it has a key: what cannot be looked up is no address.
 ///
 /// # Errors
 /// The first of the rules above that does not hold.
@@ -205,6 +211,12 @@ pub fn check_address(text: &str) -> Result<Address<'_>, AddressError> {
     }
     if !is_domain(domain) {
         return Err(AddressError::Domain);
+    }
+    // Normalising can bring forth what the rules above forbid (U+037E decomposes to a semicolon) or more bytes
+    // than an address has. Such an address could never be found.
+    let is_plain = text.is_ascii() && !local.starts_with('"');
+    if !is_plain && address_key(text, &mut KeyBuffer::new()).is_none() {
+        return Err(AddressError::LocalPart);
     }
     Ok(Address { local, domain })
 }

@@ -3,7 +3,7 @@
 //! The two halves of [`persondb_protocol::layout`]: the builder plans sections, fills them and stamps;
 //! the reader checks the stamp and every bound before it looks at anything else.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use persondb_protocol::layout::{
     LAYOUT_VERSION, NORM_VERSION, SECTION_ALIGN, SECTION_COUNT_MAX, SEGMENT_MAGIC, SectionEntry, SectionKind,
@@ -12,7 +12,7 @@ use persondb_protocol::layout::{
 use xxhash_rust::xxh3::xxh3_64;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
-use super::{Corrupt, OpenError};
+use super::{Corrupt, OpenError, VerifyError};
 use crate::normalize::UNICODE_VERSION;
 
 const HEADER_SIZE: usize = size_of::<SegmentHeader>();
@@ -137,17 +137,23 @@ impl Image {
     }
 
     /// Compares the checksums of all sections. O(segment).
-    pub(crate) fn verify_checksums(&self, bytes: &[u8], done: &mut dyn FnMut(u64)) -> Result<u64, Corrupt> {
+    pub(crate) fn verify_checksums(
+        &self,
+        bytes: &[u8],
+        done: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<u64, VerifyError> {
         let mut total = 0;
         for entry in &self.entries {
             let section = range(entry).and_then(|range| bytes.get(range));
             let section = section.ok_or_else(|| Corrupt::new("bounds of a section"))?;
             if xxh3_64(section) != entry.checksum.get() {
                 let name = SectionKind::from_number(entry.kind.get()).map_or("unknown", SectionKind::name);
-                return Err(Corrupt::new(format!("checksum of section '{name}'")));
+                return Err(Corrupt::new(format!("checksum of section '{name}'")).into());
             }
             total += section.len() as u64;
-            done(total);
+            if done(total).is_break() {
+                return Err(VerifyError::Stopped);
+            }
         }
         Ok(total)
     }

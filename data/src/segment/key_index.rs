@@ -26,7 +26,7 @@
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::{Corrupt, Ordinal};
+use super::{CANDIDATES_MAX, Corrupt, LookupError, Ordinal};
 
 /// References in a bucket.
 const SLOT_COUNT: usize = 12;
@@ -83,19 +83,21 @@ impl<'a> KeyIndex<'a> {
         Ok(Self { buckets, words, home_count: home_count as u64, spill_max })
     }
 
-    /// The line that a look-up of `hash` reads first, as an offset in the section, for prefetching.
-    #[allow(dead_code, reason = "batched look-ups come with the compact index")]
-    pub(crate) fn first_line(&self, hash: u64) -> usize {
-        size_of::<Head>() + home(hash, self.home_count) * size_of::<Bucket>()
-    }
-
     /// Calls `visit` with every ordinal that may have the key. Expected: one cache line for an absent
-    /// key; the bytes can make it read at most `spill_max + 1` lines and one posting list a slot.
+    /// key; never more than [`CANDIDATES_MAX`] candidates, whatever the bytes say.
+    ///
+    /// # Errors
+    /// [`LookupError::TooMany`] beyond that, corrupt bytes, or what `visit` returns.
     pub(crate) fn candidates(
         &self,
         hash: u64,
-        mut visit: impl FnMut(Ordinal) -> Result<(), Corrupt>,
-    ) -> Result<(), Corrupt> {
+        mut visit: impl FnMut(Ordinal) -> Result<(), LookupError>,
+    ) -> Result<(), LookupError> {
+        let mut left = CANDIDATES_MAX;
+        let mut visit = |ordinal| {
+            left = left.checked_sub(1).ok_or(LookupError::TooMany)?;
+            visit(Ordinal(ordinal))
+        };
         let fingerprint = fingerprint(hash);
         let first = home(hash, self.home_count);
         for bucket in self.buckets.iter().skip(first).take(self.spill_max + 1) {
@@ -103,10 +105,10 @@ impl<'a> KeyIndex<'a> {
                 if stored == fingerprint {
                     let reference = bucket.references[slot].get();
                     if reference & POSTINGS_BIT == 0 {
-                        visit(Ordinal(reference))?;
+                        visit(reference)?;
                     } else {
                         for ordinal in self.posting_list(reference & !POSTINGS_BIT)? {
-                            visit(Ordinal(ordinal.get()))?;
+                            visit(ordinal.get())?;
                         }
                     }
                 }

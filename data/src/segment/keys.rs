@@ -157,9 +157,9 @@ impl KeyHasher {
         xxh3_64_with_seed(key, self.seed ^ 0x646f_7473)
     }
 
-    /// Of a person identifier.
-    pub(crate) fn person(self, person_id: &str) -> u64 {
-        xxh3_64_with_seed(person_id.as_bytes(), self.seed ^ 0x6964)
+    /// Of a person identifier in a tenant: every tenant may number its people from 1.
+    pub(crate) fn person(self, tenant: &str, person_id: &str) -> u64 {
+        xxh3_64_with_seed(person_id.as_bytes(), self.tenant(tenant) ^ 0x6964)
     }
 
     /// Of all names in a tenant.

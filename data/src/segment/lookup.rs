@@ -1,6 +1,8 @@
 //! Question → people. Every answer compared the whole key: the index only proposes.
 
-use persondb_protocol::answer::{DomainFact, Matched, Person};
+use std::ops::Deref;
+
+use persondb_protocol::answer::{DomainFact, Matched, Person, Reason, Unavailable};
 use persondb_protocol::control::PEOPLE_COUNT_MAX;
 use smallvec::SmallVec;
 
@@ -15,6 +17,10 @@ use crate::normalize::{
 
 /// Most people in one answer: a mailbox that more people share is cut there.
 pub const HITS_MAX: usize = PEOPLE_COUNT_MAX as usize;
+
+/// Most records that one look-up compares with its key, some 150 ns each: a key that half the people share
+/// must not keep a thread busy.
+pub const CANDIDATES_MAX: usize = 16_384;
 
 /// Where a look-up looks.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +42,78 @@ pub struct Hit<'a> {
 
 /// Everybody that a look-up met, strongest match first; empty = definitely absent. Two fit without
 /// allocation.
-pub type Hits<'a> = SmallVec<[Hit<'a>; 2]>;
+#[derive(Clone, Debug, Default)]
+pub struct Hits<'a> {
+    people: SmallVec<[Hit<'a>; 2]>,
+    cut: bool,
+}
+
+/// Why a look-up has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LookupError {
+    /// The bytes met on the way do not hold together.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+    /// So many records share the key's hash that not all of them were looked at. Never to be read as absent.
+    #[error(
+        "more than {CANDIDATES_MAX} records share this key; expected keys that tell people apart: look at what \
+         the export has in that column"
+    )]
+    TooMany,
+}
+
+impl From<LookupError> for Unavailable {
+    fn from(error: LookupError) -> Self {
+        let reason = match error {
+            LookupError::Corrupt(_) => Reason::Unreadable,
+            LookupError::TooMany => Reason::OverLimit,
+        };
+        Self::new(reason, error.to_string())
+    }
+}
+
+impl<'a> Hits<'a> {
+    /// Whether several people answer the question, also where the list was cut to one.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.cut || self.people.len() > 1
+    }
+
+    /// Adds a person once: several of their keys may propose them. When there is no more room the weakest
+    /// match gives way.
+    fn push(&mut self, hit: Hit<'a>) {
+        if self.people.iter().any(|known| known.person.ordinal() == hit.person.ordinal()) {
+            return;
+        }
+        if self.people.len() < HITS_MAX {
+            self.people.push(hit);
+            return;
+        }
+        self.cut = true;
+        let weakest = self.people.iter_mut().max_by_key(|known| known.matched);
+        if let Some(weakest) = weakest.filter(|weakest| weakest.matched > hit.matched) {
+            *weakest = hit;
+        }
+    }
+
+    fn sort(&mut self) {
+        self.people.sort_by_key(|hit| (hit.matched, hit.person.ordinal()));
+    }
+
+    fn cut_to(&mut self, limit: usize) {
+        self.cut |= self.people.len() > limit;
+        self.people.truncate(limit);
+    }
+}
+
+impl<'a> Deref for Hits<'a> {
+    type Target = [Hit<'a>];
+
+    fn deref(&self) -> &[Hit<'a>] {
+        &self.people
+    }
+}
 
 impl<B: AsRef<[u8]>> Segment<B> {
     /// Everybody with this address, in the order of MATCHING: exact and alias first; only where nobody
@@ -46,44 +123,47 @@ impl<B: AsRef<[u8]>> Segment<B> {
     /// address; line, offset and record for a found one.
     ///
     /// # Errors
-    /// [`Corrupt`] when the bytes met on the way do not hold together.
-    pub fn get(&self, address: &str, scope: Scope<'_>) -> Result<Hits<'_>, Corrupt> {
+    /// [`LookupError`]: corrupt bytes, or too many candidates.
+    pub fn get(&self, address: &str, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
         let parts = self.parts();
         let mut buffer = KeyBuffer::new();
-        let Some(key) = address_key(address, &mut buffer) else { return Ok(Hits::new()) };
+        let Some(key) = address_key(address, &mut buffer) else { return Ok(Hits::default()) };
         let hits = parts.with_address(&key, scope)?;
         if hits.is_empty() { parts.with_looser_address(&key, scope) } else { Ok(hits) }
     }
 
-    /// Everybody with this person identifier, compared byte for byte but for blanks around it.
+    /// Everybody with this person identifier, compared byte for byte but for blanks around it. Within a tenant
+    /// one look-up, everywhere one for each tenant.
     ///
     /// # Errors
-    /// [`Corrupt`] when the bytes met on the way do not hold together.
-    pub fn person(&self, person_id: &str, scope: Scope<'_>) -> Result<Hits<'_>, Corrupt> {
+    /// [`LookupError`]: corrupt bytes, or too many candidates.
+    pub fn person(&self, person_id: &str, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
         let parts = self.parts();
         let wanted = person_id.trim();
-        let index = parts.index(&parts.view.person_index)?;
-        let mut hits = Hits::new();
-        index.candidates(parts.view.hasher.person(wanted), |ordinal| {
-            let person = parts.person(ordinal)?;
-            if Fields::person_id(&person)? == wanted && within(&person, scope)? {
-                push(&mut hits, Hit { person, matched: Matched::PersonId });
+        let mut hits = Hits::default();
+        match scope {
+            Scope::Tenant(tenant) => parts.with_person_id(tenant, wanted, &mut hits)?,
+            Scope::Everywhere => {
+                let tenants = parts.tenants()?;
+                for code in 0..tenants.len() {
+                    parts.with_person_id(tenants.get(code)?.0, wanted, &mut hits)?;
+                }
             }
-            Ok(())
-        })?;
+        }
+        hits.sort();
         Ok(hits)
     }
 
     /// At most `limit` people of the tenant who have this name, folded or in its German form.
     ///
     /// # Errors
-    /// [`Corrupt`] when the bytes met on the way do not hold together.
-    pub fn by_name(&self, tenant: &str, full_name: &str, limit: usize) -> Result<Hits<'_>, Corrupt> {
+    /// [`LookupError`]: corrupt bytes, or too many candidates.
+    pub fn by_name(&self, tenant: &str, full_name: &str, limit: usize) -> Result<Hits<'_>, LookupError> {
         let parts = self.parts();
         let hasher = parts.view.hasher;
         let tenant_hash = hasher.tenant(tenant);
         let index = parts.index(&parts.view.name_index)?;
-        let mut hits = Hits::new();
+        let mut hits = Hits::default();
         let (mut key, mut other, mut joined) = (KeyBuffer::new(), KeyBuffer::new(), String::new());
         folded_name(full_name, &mut key);
         for form in 0..2 {
@@ -94,26 +174,24 @@ impl<B: AsRef<[u8]>> Segment<B> {
                 break;
             }
             index.candidates(KeyHasher::name(tenant_hash, &key), |ordinal| {
-                if hits.len() >= limit {
-                    return Ok(());
-                }
                 let person = parts.person(ordinal)?;
                 let mut same = false;
                 for_each_name(&person, &mut joined, &mut other, |name| same |= name == &key[..])?;
                 if same && person.tenant_id()? == tenant {
-                    push(&mut hits, Hit { person, matched: Matched::Name });
+                    hits.push(Hit { person, matched: Matched::Name });
                 }
                 Ok(())
             })?;
         }
+        hits.cut_to(limit);
         Ok(hits)
     }
 
     /// What is known of a domain, one fact a tenant. What is no domain is unknown.
     ///
     /// # Errors
-    /// [`Corrupt`] when the bytes met on the way do not hold together.
-    pub fn domain(&self, domain: &str) -> Result<Vec<DomainFact>, Corrupt> {
+    /// [`LookupError`]: corrupt bytes, or too many candidates.
+    pub fn domain(&self, domain: &str) -> Result<Vec<DomainFact>, LookupError> {
         let parts = self.parts();
         let mut key = KeyBuffer::new();
         let Some(domain) = domain_key(domain, &mut key) else { return Ok(Vec::new()) };
@@ -135,8 +213,8 @@ impl<B: AsRef<[u8]>> Segment<B> {
 
 impl<'a> Parts<'a> {
     /// Everybody who has the address literally.
-    fn with_address(&self, key: &AddressKey<'_>, scope: Scope<'_>) -> Result<Hits<'a>, Corrupt> {
-        let mut hits = Hits::new();
+    fn with_address(&self, key: &AddressKey<'_>, scope: Scope<'_>) -> Result<Hits<'a>, LookupError> {
+        let mut hits = Hits::default();
         let index = self.index(&self.view.address_index)?;
         index.candidates(self.view.hasher.address(key.bytes()), |ordinal| {
             let person = self.person(ordinal)?;
@@ -144,18 +222,18 @@ impl<'a> Parts<'a> {
             if let Some(matched) = matched
                 && within(&person, scope)?
             {
-                push(&mut hits, Hit { person, matched });
+                hits.push(Hit { person, matched });
             }
             Ok(())
         })?;
-        hits.sort_by_key(|hit| (hit.matched, hit.person.ordinal()));
+        hits.sort();
         Ok(hits)
     }
 
     /// Sub-address, then dots, each only for tenants that say so of the domain (dots also for the two
     /// public domains where they never count).
-    fn with_looser_address(&self, key: &AddressKey<'_>, scope: Scope<'_>) -> Result<Hits<'a>, Corrupt> {
-        let mut hits = Hits::new();
+    fn with_looser_address(&self, key: &AddressKey<'_>, scope: Scope<'_>) -> Result<Hits<'a>, LookupError> {
+        let mut hits = Hits::default();
         let mut dots_tenants = SmallVec::<[u32; 4]>::new();
         let mut shorter = KeyBuffer::new();
         self.for_each_domain_line(key.domain(), |line| {
@@ -164,9 +242,9 @@ impl<'a> Parts<'a> {
             }
             let stripped = line.subaddress.and_then(|c| strip_subaddress(key, c, &mut shorter));
             if let Some(stripped) = stripped {
-                for hit in self.with_address(&stripped, scope)? {
+                for &hit in self.with_address(&stripped, scope)?.iter() {
                     if hit.person.tenant_code() == line.tenant {
-                        push(&mut hits, Hit { matched: Matched::Subaddress, ..hit });
+                        hits.push(Hit { matched: looser(hit.matched, Matched::Subaddress), ..hit });
                     }
                 }
             }
@@ -191,19 +269,33 @@ impl<'a> Parts<'a> {
                 let stripped = strip_dots(&stored, &mut own);
                 stripped.as_ref().map_or(stored.bytes(), AddressKey::bytes) == wanted
             })?;
-            if same.is_some() && within(&person, scope)? {
-                push(&mut hits, Hit { person, matched: Matched::Dots });
+            if let Some(matched) = same
+                && within(&person, scope)?
+            {
+                hits.push(Hit { person, matched: looser(matched, Matched::Dots) });
             }
             Ok(())
         })?;
         Ok(hits)
     }
 
+    /// Adds everybody of a tenant with this identifier.
+    fn with_person_id(&self, tenant: &str, wanted: &str, hits: &mut Hits<'a>) -> Result<(), LookupError> {
+        let index = self.index(&self.view.person_index)?;
+        index.candidates(self.view.hasher.person(tenant, wanted), |ordinal| {
+            let person = self.person(ordinal)?;
+            if Fields::person_id(&person)? == wanted && person.tenant_id()? == tenant {
+                hits.push(Hit { person, matched: Matched::PersonId });
+            }
+            Ok(())
+        })
+    }
+
     fn for_each_domain_line(
         &self,
         domain: &[u8],
-        mut visit: impl FnMut(DomainLine<'a>) -> Result<(), Corrupt>,
-    ) -> Result<(), Corrupt> {
+        mut visit: impl FnMut(DomainLine<'a>) -> Result<(), LookupError>,
+    ) -> Result<(), LookupError> {
         let domains = self.domains()?;
         let index = self.index(&self.view.domain_index)?;
         index.candidates(self.view.hasher.domain(domain), |place| {
@@ -218,7 +310,7 @@ impl<'a> Parts<'a> {
 /// # Errors
 /// [`Corrupt`] when a record does not hold together.
 pub fn to_people(hits: &Hits<'_>) -> Result<Vec<Person>, Corrupt> {
-    let ambiguity = if hits.len() > 1 { Ambiguity::Shared } else { Ambiguity::Sole };
+    let ambiguity = if hits.is_shared() { Ambiguity::Shared } else { Ambiguity::Sole };
     hits.iter().map(|hit| hit.person.to_person(hit.matched, ambiguity)).collect()
 }
 
@@ -237,16 +329,14 @@ fn matched_by(
     Ok(strongest)
 }
 
+/// What a match by a looser key counts for: an address that is personal stays so.
+fn looser(matched: Matched, by: Matched) -> Matched {
+    if matched == Matched::PersonalKnown { matched } else { by }
+}
+
 fn within(person: &PersonRef<'_>, scope: Scope<'_>) -> Result<bool, Corrupt> {
     match scope {
         Scope::Everywhere => Ok(true),
         Scope::Tenant(tenant) => Ok(person.tenant_id()? == tenant),
-    }
-}
-
-/// Adds a person once: several of their keys may propose them. Beyond the cap nobody is added.
-fn push<'a>(hits: &mut Hits<'a>, hit: Hit<'a>) {
-    if hits.len() < HITS_MAX && hits.iter().all(|known| known.person.ordinal() != hit.person.ordinal()) {
-        hits.push(hit);
     }
 }

@@ -42,12 +42,12 @@ pub(crate) use key_index::KeyIndexBuilder;
 pub(crate) use keys::{
     FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, for_each_address, for_each_name, is_dotless_domain,
 };
-pub use lookup::{HITS_MAX, Hit, Hits, Scope, to_people};
+pub use lookup::{CANDIDATES_MAX, HITS_MAX, Hit, Hits, LookupError, Scope, to_people};
 pub(crate) use meta::Columns;
 pub use meta::{InputRecord, Meta};
 pub use person_ref::{Ambiguity, PersonRef};
 pub(crate) use record::{RecordHead, size as record_size, write as write_record};
-pub use verify::Verified;
+pub use verify::{Verified, VerifyError};
 
 pub(crate) mod sections {
     //! Encoders of the small sections, for the builder.

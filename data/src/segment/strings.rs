@@ -36,6 +36,11 @@ impl<'a> Strings<'a> {
         Ok(Self { lines, text })
     }
 
+    /// Strings in the table.
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.lines.len()).unwrap_or(u32::MAX)
+    }
+
     /// The string at `place` and its number. O(1).
     pub(crate) fn get(&self, place: u32) -> Result<(&'a str, u64), Corrupt> {
         let line = self.lines.get(place as usize).ok_or_else(|| Corrupt::new("no such string"))?;

@@ -1,8 +1,15 @@
 //! The thorough check of a segment through the client's own reader, before anybody can reach it.
 
-use persondb_protocol::answer::Matched;
+use std::collections::HashSet;
+use std::ops::ControlFlow;
 
-use super::{Corrupt, Fields, HITS_MAX, Ordinal, PersonRef, Scope, Segment, for_each_address, for_each_name};
+use persondb_protocol::answer::Matched;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::{
+    Corrupt, Fields, HITS_MAX, LookupError, Ordinal, PersonRef, Scope, Segment, for_each_address,
+    for_each_name,
+};
 use crate::normalize::KeyBuffer;
 
 /// What a verification saw.
@@ -16,37 +23,80 @@ pub struct Verified {
     pub lookups: u64,
 }
 
+/// A verification that did not end well.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// Something does not hold.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+    /// `progress` broke it off.
+    #[error("verification was broken off before its end")]
+    Stopped,
+}
+
 impl<B: AsRef<[u8]>> Segment<B> {
     /// Compares all checksums, then decodes `sample` people spread evenly (all for `None`) and finds each
-    /// by each of their keys. Progress is called with bytes, then with people, done so far.
+    /// by each of their keys. `progress` is called with bytes, then with people, done so far, and can
+    /// break it off.
     ///
     /// O(segment + sample).
     ///
     /// # Errors
-    /// [`Corrupt`] with the first thing that does not hold.
-    pub fn verify(&self, sample: Option<u64>, progress: &mut dyn FnMut(u64)) -> Result<Verified, Corrupt> {
+    /// [`VerifyError`] with the first thing that does not hold.
+    pub fn verify(
+        &self,
+        sample: Option<u64>,
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<Verified, VerifyError> {
         let bytes = self.view.image.verify_checksums(self.bytes.as_ref(), progress)?;
         let mut verified = Verified { bytes, ..Verified::default() };
         let count = u64::from(self.people_count());
         let wanted = sample.unwrap_or(count).min(count);
-        let mut checker =
-            Checker { segment: self, joined: String::new(), key: KeyBuffer::new(), names: Vec::new() };
+        let mut checker = Checker {
+            segment: self,
+            joined: String::new(),
+            key: KeyBuffer::new(),
+            names: Vec::new(),
+            crowded: HashSet::new(),
+        };
         for i in 0..wanted {
             let ordinal = i * count / wanted;
             let ordinal = Ordinal(u32::try_from(ordinal).map_err(|_| Corrupt::new("number of people"))?);
             verified.lookups += checker.check(&self.record(ordinal)?)?;
             verified.people += 1;
-            if i % 4096 == 0 {
-                progress(i);
+            if i % 64 == 0 && progress(i).is_break() {
+                return Err(VerifyError::Stopped);
             }
         }
         let tenants: Result<Vec<_>, _> =
             self.tenants().map(|tenant| tenant.map(|(_, people)| people)).collect();
         let in_tenants: u64 = tenants?.iter().sum();
         if in_tenants != count {
-            return Err(Corrupt::new(format!("tenants hold {in_tenants} people, the segment {count}")));
+            return Err(Corrupt::new(format!("tenants hold {in_tenants} people, the segment {count}")).into());
         }
         Ok(verified)
+    }
+}
+
+/// People behind one key from which on it counts as crowded.
+const CROWD: usize = 16;
+
+/// What a person is found by.
+#[derive(Clone, Copy)]
+enum Key {
+    Identifier,
+    Address,
+    Name,
+}
+
+impl Key {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Identifier => "identifier",
+            Self::Address => "address",
+            Self::Name => "name",
+        }
     }
 }
 
@@ -55,6 +105,8 @@ struct Checker<'s, B> {
     joined: String,
     key: KeyBuffer,
     names: Vec<Vec<u8>>,
+    /// Hashes of keys that many people share: each is looked up once, not once for each of them.
+    crowded: HashSet<u64>,
 }
 
 impl<B: AsRef<[u8]>> Checker<'_, B> {
@@ -65,20 +117,44 @@ impl<B: AsRef<[u8]>> Checker<'_, B> {
         }
         let tenant = person.tenant_id()?;
         let mut lookups = 0;
-        let mut found = |hits: super::Hits<'_>, what: &str, key: &str| {
+        let (segment, crowded) = (self.segment, &mut self.crowded);
+        let mut found = |what: Key, key: &str| {
+            // An address is looked up in all tenants: many of them may share it.
+            let scope = if matches!(what, Key::Address) { 0 } else { u64::from(person.tenant_code()) + 1 };
+            let hash = xxh3_64_with_seed(key.as_bytes(), what as u64 + (scope << 8));
+            if crowded.contains(&hash) {
+                return Ok(());
+            }
+            let hits = match what {
+                Key::Identifier => segment.person(key, Scope::Tenant(tenant)),
+                Key::Address => segment.get(key, Scope::Everywhere),
+                Key::Name => segment.by_name(tenant, key, HITS_MAX),
+            };
+            let hits = match hits {
+                Ok(hits) => hits,
+                Err(LookupError::Corrupt(corrupt)) => return Err(corrupt),
+                // A key that very many share has no answer; that is how it is meant.
+                Err(LookupError::TooMany) => {
+                    crowded.insert(hash);
+                    return Ok(());
+                }
+            };
+            if hits.len() > CROWD {
+                crowded.insert(hash);
+            }
             lookups += 1;
             let there = hits.iter().any(|hit| hit.person.ordinal() == ordinal) || hits.len() == HITS_MAX;
-            there
-                .then_some(())
-                .ok_or_else(|| Corrupt::new(format!("person {} is not found by {what} {key:?}", ordinal.0)))
+            there.then_some(()).ok_or_else(|| {
+                Corrupt::new(format!("person {} is not found by {} {key:?}", ordinal.0, what.name()))
+            })
         };
         let id = Fields::person_id(person)?;
-        found(self.segment.person(id, Scope::Tenant(tenant))?, "identifier", id)?;
+        found(Key::Identifier, id)?;
         for_each_address(person, |address, matched| {
             // Further addresses that are none (a phone number among the aliases, say) were never indexed.
             let is_address = crate::normalize::address_key(address, &mut self.key).is_some();
             if is_address || matched == Matched::Primary {
-                found(self.segment.get(address, Scope::Tenant(tenant))?, "address", address)?;
+                found(Key::Address, address)?;
             }
             Ok(())
         })?;
@@ -87,7 +163,7 @@ impl<B: AsRef<[u8]>> Checker<'_, B> {
         for_each_name(person, &mut self.joined, &mut self.key, |name| names.push(name.to_vec()))?;
         for name in &self.names {
             let name = std::str::from_utf8(name).map_err(|_| Corrupt::new("name key is not UTF-8"))?;
-            found(self.segment.by_name(tenant, name, HITS_MAX)?, "name", name)?;
+            found(Key::Name, name)?;
         }
         Ok(lookups)
     }

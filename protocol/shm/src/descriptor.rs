@@ -87,6 +87,18 @@ pub fn recv_with_descriptors(
     Ok(message.bytes)
 }
 
+/// Whether the peer has read all that was sent to it, and so holds what was sent with it itself.
+///
+/// # Errors
+/// When this is no connected stream socket.
+pub fn is_all_taken(socket: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut untaken: libc::c_int = 0;
+    // SAFETY: TIOCOUTQ (SIOCOUTQ on sockets) stores one int through the pointer, which is valid for the call;
+    // the descriptor is borrowed and open.
+    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut untaken) })?;
+    Ok(untaken == 0)
+}
+
 /// Own copy of a descriptor that this process was started with, as socket activation hands them over
 /// (numbers from 3). Both are close-on-exec from now on; the original stays open for the life of the process.
 ///

@@ -7,10 +7,12 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::sys::stat::{Mode, fchmod, fstat};
+use nix::unistd::{Gid, fchown, getegid};
 use persondb_protocol::ShmName;
 
 use crate::map::SegmentMap;
-use crate::object::{Identity, NameGuard, Trust, rename_to_free_name};
+use crate::object::{Identity, NameGuard, SegmentMode, Trust, rename_to_free_name};
 use crate::open::{Facts, OpenError, Writers, check, identity_of, is_still_written, open_read_only};
 
 /// A frozen segment that nobody knows yet. Dropped unpublished, its name is gone.
@@ -137,6 +139,28 @@ impl PublishedSegment {
     #[must_use]
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
+    }
+
+    /// Gives it other readers: `group` (the process's own when `None`) and `mode`. Does nothing where it has
+    /// them already.
+    ///
+    /// What is mapped or open stays so; only later openings by name are judged by it.
+    ///
+    /// # Errors
+    /// When it cannot be given to the group: only root and members of a group can. Only its owner can open it
+    /// by name then.
+    pub fn permit(&self, mode: SegmentMode, group: Option<u32>) -> io::Result<()> {
+        let found = fstat(&self.descriptor)?;
+        let gid = group.unwrap_or_else(|| getegid().as_raw());
+        let bits = Mode::from_bits_truncate(mode.segment_bits());
+        if found.st_gid == gid && found.st_mode & 0o7777 == bits.bits() {
+            return Ok(());
+        }
+        // Nobody in between, so that neither the old group has the new mode, nor the new group the old one.
+        fchmod(&self.descriptor, Mode::S_IRUSR)?;
+        fchown(&self.descriptor, None, Some(Gid::from_raw(gid)))?;
+        fchmod(&self.descriptor, bits)?;
+        Ok(())
     }
 
     /// Its public name.
