@@ -12,7 +12,7 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use persondb_daemon::retention::{CleanupError, cleanup_in};
 use persondb_protocol::Generation;
 use persondb_protocol::control::{RefusalKind, Request, RollUntil};
-use support::{Dataset, PATIENCE, wait};
+use support::{Daemon, Dataset, PATIENCE, wait};
 
 #[test]
 fn signals_roll_and_roll_back_and_a_stop_leaves_what_is_served() {

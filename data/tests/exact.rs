@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use persondb_data::builder::{BuildOptions, build};
@@ -304,7 +305,7 @@ fn an_address_that_has_no_key_is_rejected_and_not_published_unfindable() {
     let long = format!("{}@{}example", "x".repeat(60), "ü.".repeat(25));
     let mut csv = "tenant_id,email,display_name\n".to_owned();
     for i in 0..300 {
-        csv.push_str(&format!("a,ok{i}@x.example,\n"));
+        writeln!(csv, "a,ok{i}@x.example,").unwrap();
     }
     let (_dir, spec) = spec_of(&format!("{csv}a,a\u{37e}b@x.example,\na,{long},\n"));
     let (segment, report) = built(&spec);
@@ -331,7 +332,7 @@ fn a_personal_address_stays_personal_whatever_dots_and_tags_are_put_into_it() {
 fn a_cut_list_still_says_that_there_are_several_and_keeps_the_owner() {
     let mut csv = "tenant_id,person_id,email,aliases,display_name\n".to_owned();
     for i in 0..1_200 {
-        csv.push_str(&format!("a,{i},p{i}@x.example,boss@x.example,Jane Doe\n"));
+        writeln!(csv, "a,{i},p{i}@x.example,boss@x.example,Jane Doe").unwrap();
     }
     let (_dir, spec) = spec_of(&format!("{csv}a,boss,boss@x.example,,The Boss\n"));
     let (segment, _) = built(&spec);
@@ -347,7 +348,7 @@ fn a_cut_list_still_says_that_there_are_several_and_keeps_the_owner() {
 fn a_key_that_too_many_share_is_no_answer_and_never_absent() {
     let mut csv = "tenant_id,person_id,email,aliases\n".to_owned();
     for i in 0..20_000 {
-        csv.push_str(&format!("t{i},1,p{i}@x.example,all@x.example\n"));
+        writeln!(csv, "t{i},1,p{i}@x.example,all@x.example").unwrap();
     }
     let (_dir, spec) = spec_of(&csv);
     let mut bytes = Vec::new();
@@ -367,7 +368,7 @@ fn a_key_that_too_many_share_is_no_answer_and_never_absent() {
 fn a_column_that_does_not_identify_people_is_refused_with_the_line() {
     let mut csv = "tenant_id,person_id,email\n".to_owned();
     for i in 0..1_001 {
-        csv.push_str(&format!("a,N/A,p{i}@x.example\n"));
+        writeln!(csv, "a,N/A,p{i}@x.example").unwrap();
     }
     let (_dir, spec) = spec_of(&csv);
     let error = build(&spec, &options(), &mut Vec::new(), &mut |_| {}).unwrap_err().to_string();

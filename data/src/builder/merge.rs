@@ -72,22 +72,22 @@ pub(super) fn merge(
     watch: &mut Watch<'_>,
 ) -> Result<Merged, BuildError> {
     let mut groups = BTreeMap::<RowNumber, Vec<Person>>::new();
-    let mut held = 0;
+    let mut held_size = 0;
     {
         let (inputs, scan) = (&*inputs, &*scan);
         let work = |(): &mut (), number, batch: &RowBatch| gather(inputs, rows, scan, number, batch);
-        let hold = |found: Vec<(RowNumber, Person)>| {
+        let take = |found: Vec<(RowNumber, Person)>| {
             for (leader, person) in found {
-                held += person.size();
+                held_size += person.size();
                 let group = groups.entry(leader).or_default();
                 group.push(person);
-                if held > HELD_SIZE_MAX || group.len() > ROWS_OF_ONE_MAX {
+                if held_size > HELD_SIZE_MAX || group.len() > ROWS_OF_ONE_MAX {
                     return Err(not_identifiers(inputs, group)?);
                 }
             }
             Ok(())
         };
-        pipeline::run(inputs, options.threads, watch, || (), work, hold)?;
+        pipeline::run(inputs, options.threads, watch, || (), work, take)?;
     }
     let mut merged = Merged { people: HashMap::with_capacity(groups.len()) };
     let mut keys = Keyed::default();
