@@ -57,6 +57,35 @@ impl<'a> PersonRef<'a> {
         }
     }
 
+    /// [`Self::email`] into a buffer of the caller's, which is replaced: no allocation once it is large
+    /// enough.
+    ///
+    /// # Errors
+    /// [`Reason::Unreadable`].
+    pub fn read_email(&self, buffer: &mut String) -> Result<(), Unavailable> {
+        match self.source {
+            Source::Mapped(person) => read(person.read_email(buffer)),
+            Source::Socket(person) => {
+                buffer.clone_from(&person.email);
+                Ok(())
+            }
+        }
+    }
+
+    /// [`Self::display_name`] into a buffer of the caller's, like [`Self::read_email`].
+    ///
+    /// # Errors
+    /// [`Reason::Unreadable`].
+    pub fn read_display_name(&self, buffer: &mut String) -> Result<(), Unavailable> {
+        match self.source {
+            Source::Mapped(person) => read(person.read_display_name(buffer)),
+            Source::Socket(person) => {
+                buffer.clone_from(&person.display_name);
+                Ok(())
+            }
+        }
+    }
+
     /// Display name as given; empty where the CSV has none.
     ///
     /// # Errors
@@ -69,29 +98,35 @@ impl<'a> PersonRef<'a> {
     }
 
     /// Kind of mailbox.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
+    ///
+    /// # Errors
+    /// [`Reason::Unreadable`].
+    pub fn kind(&self) -> Result<Kind, Unavailable> {
         match self.source {
-            Source::Mapped(person) => person.kind(),
-            Source::Socket(person) => person.kind,
+            Source::Mapped(person) => read(person.kind()),
+            Source::Socket(person) => Ok(person.kind),
         }
     }
 
     /// Account status.
-    #[must_use]
-    pub fn status(&self) -> AccountStatus {
+    ///
+    /// # Errors
+    /// [`Reason::Unreadable`].
+    pub fn status(&self) -> Result<AccountStatus, Unavailable> {
         match self.source {
-            Source::Mapped(person) => person.status(),
-            Source::Socket(person) => person.status,
+            Source::Mapped(person) => read(person.status()),
+            Source::Socket(person) => Ok(person.status),
         }
     }
 
     /// 0 to 3.
-    #[must_use]
-    pub fn vip(&self) -> u8 {
+    ///
+    /// # Errors
+    /// [`Reason::Unreadable`].
+    pub fn vip(&self) -> Result<u8, Unavailable> {
         match self.source {
-            Source::Mapped(person) => person.vip(),
-            Source::Socket(person) => person.vip,
+            Source::Mapped(person) => read(person.vip()),
+            Source::Socket(person) => Ok(person.vip),
         }
     }
 
@@ -149,6 +184,25 @@ impl<'a> PersonRef<'a> {
         let received = received
             .map(|(header, value)| Ok((Cow::Borrowed(header.as_str()), Cow::Borrowed(value.as_str()))));
         mapped.chain(received)
+    }
+
+    /// Calls `visit` with header and value of every column, in any order: the fastest way to read all of
+    /// them. `scratch` holds values meanwhile; nothing is allocated once it is large enough.
+    ///
+    /// # Errors
+    /// [`Reason::Unreadable`].
+    pub fn for_each_column(
+        &self,
+        scratch: &mut Vec<u8>,
+        mut visit: impl FnMut(&str, &str),
+    ) -> Result<(), Unavailable> {
+        match self.source {
+            Source::Mapped(person) => read(person.for_each_column(scratch, visit)),
+            Source::Socket(person) => {
+                person.columns.iter().for_each(|(header, value)| visit(header, value));
+                Ok(())
+            }
+        }
     }
 
     /// Owned, with every column.

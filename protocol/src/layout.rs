@@ -33,7 +33,8 @@
 //!
 //! | layout | what changed |
 //! |---|---|
-//! | 1 | first |
+//! | 1 | records as given, with an offset each |
+//! | 2 | rows of one size with coded columns, tails beside them; key index with packed references |
 
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -41,7 +42,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::Generation;
 
 /// Number of the byte format described here, apart from the crate's version.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 /// Number of the normalisation rules that built the keys (`norm_v1`).
 pub const NORM_VERSION: u32 = 1;
 
@@ -135,10 +136,10 @@ pub enum SectionKind {
     Meta = 1,
     /// Tenant code → tenant identifier and number of people.
     Tenants = 2,
-    /// Ordinal → offset in [`Self::Records`].
-    RecordOffsets = 3,
-    /// The encoded people.
-    Records = 4,
+    /// Ordinal → offset in [`Self::Tails`].
+    TailOffsets = 3,
+    /// The people: one row of the same size each.
+    Rows = 4,
     /// Address (primary, alias, personal) → ordinals.
     AddressIndex = 5,
     /// Person identifier → ordinals.
@@ -149,20 +150,38 @@ pub enum SectionKind {
     Domains = 8,
     /// Domain → places in [`Self::Domains`].
     DomainIndex = 9,
+    /// What of a person has no room in the row.
+    Tails = 10,
+    /// Ordinal → tenant, with the tenant's places in [`Self::MailDomains`] and [`Self::Links`].
+    Runs = 11,
+    /// Domains of addresses as they are written, by tenant.
+    MailDomains = 12,
+    /// Code of a colleague (a manager) → ordinal, by tenant.
+    Links = 13,
+    /// Values of one column (`index`), by code.
+    Dictionary = 14,
+    /// Table of a text codec.
+    TextTable = 15,
 }
 
 impl SectionKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 15] = [
         Self::Meta,
         Self::Tenants,
-        Self::RecordOffsets,
-        Self::Records,
+        Self::TailOffsets,
+        Self::Rows,
         Self::AddressIndex,
         Self::PersonIndex,
         Self::NameIndex,
         Self::Domains,
         Self::DomainIndex,
+        Self::Tails,
+        Self::Runs,
+        Self::MailDomains,
+        Self::Links,
+        Self::Dictionary,
+        Self::TextTable,
     ];
 
     /// The kind with this number, if this layout has one.
@@ -177,13 +196,19 @@ impl SectionKind {
         match self {
             Self::Meta => "meta",
             Self::Tenants => "tenants",
-            Self::RecordOffsets => "record offsets",
-            Self::Records => "records",
+            Self::TailOffsets => "tail offsets",
+            Self::Rows => "rows",
             Self::AddressIndex => "address index",
             Self::PersonIndex => "person index",
             Self::NameIndex => "name index",
             Self::Domains => "domains",
             Self::DomainIndex => "domain index",
+            Self::Tails => "tails",
+            Self::Runs => "runs",
+            Self::MailDomains => "mail domains",
+            Self::Links => "links",
+            Self::Dictionary => "dictionary",
+            Self::TextTable => "text table",
         }
     }
 }
@@ -345,6 +370,6 @@ mod tests {
             assert_eq!(SectionKind::from_number(kind as u32), Some(kind));
         }
         assert_eq!(SectionKind::from_number(0), None);
-        assert_eq!(SectionKind::from_number(10), None);
+        assert_eq!(SectionKind::from_number(16), None);
     }
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use persondb_client::{Pin, Via, Watch};
-use persondb_data::segment::{Corrupt, Segment};
+use persondb_data::segment::Segment;
 use persondb_protocol::Generation;
 use persondb_protocol::layout::SectionKind;
 use persondb_shm::SegmentMap;
@@ -119,13 +119,21 @@ struct Section {
     bytes_per_person: f64,
 }
 
-/// One column of the CSV over all people; `bytes` are those of its values.
+/// One column of the CSV and what it takes: `row_bits` in the row of each person, its parts of the tails, its
+/// dictionary and text table. The bytes of `columns`, with the last line for what is left, are those of the
+/// sections rows, tails, dictionary and text table.
 #[derive(Debug, Serialize)]
 struct Column {
     header: String,
     meaning: Option<&'static str>,
     stored: &'static str,
-    filled: u64,
+    detail: String,
+    text: &'static str,
+    distinct: u64,
+    exceptions: u64,
+    row_bits: u32,
+    tail_bytes: u64,
+    table_bytes: u64,
     bytes: u64,
     bytes_per_person: f64,
 }
@@ -158,8 +166,7 @@ fn inspected<B: AsRef<[u8]>>(segment: &Segment<B>) -> Result<Inspected, Failure>
         bytes: framing,
         bytes_per_person: ratio(framing, people),
     });
-    let columns = columns(segment)
-        .map_err(|corrupt| Failure::unavailable(format!("{corrupt}; `persondb verify` says more")))?;
+    let columns = columns(segment);
     let unicode = header.unicode_version.get();
     Ok(Inspected {
         generation: segment.generation(),
@@ -180,48 +187,57 @@ fn inspected<B: AsRef<[u8]>>(segment: &Segment<B>) -> Result<Inspected, Failure>
     })
 }
 
-/// Adds up the columns of all people.
-fn columns<B: AsRef<[u8]>>(segment: &Segment<B>) -> Result<Vec<Column>, Corrupt> {
+/// What each column takes.
+fn columns<B: AsRef<[u8]>>(segment: &Segment<B>) -> Vec<Column> {
     let meta = segment.meta();
-    let meaning = |header: &String| {
-        meta.schemas.iter().find_map(|mapping| {
-            let place = mapping.headers().iter().position(|known| known == header)?;
-            meaning(mapping, u16::try_from(place).ok()?)
-        })
+    let meaning = |schema: usize, header: &str| {
+        let mapping = meta.schemas.get(schema)?;
+        let place = mapping.headers().iter().position(|known| known == header)?;
+        meaning(mapping, u16::try_from(place).ok()?)
     };
-    let mut columns: Vec<Column> = meta
-        .headers
-        .iter()
-        .map(|header| Column {
-            header: header.clone(),
-            meaning: meaning(header),
-            stored: "in the record, as given",
-            filled: 0,
-            bytes: 0,
-            bytes_per_person: 0.0,
+    let people = segment.header().people_count.get();
+    let stored = segment.stored_columns();
+    let mut columns: Vec<Column> = stored
+        .into_iter()
+        .map(|column| {
+            let bytes = u64::from(column.row_bits) * people / 8 + column.tail_bytes + column.table_bytes;
+            Column {
+                meaning: column.header.as_deref().and_then(|header| meaning(column.schema, header)),
+                header: column.header.unwrap_or_else(|| "(further addresses)".to_owned()),
+                stored: column.store,
+                detail: column.detail,
+                text: column.text,
+                distinct: column.distinct,
+                exceptions: column.exceptions,
+                row_bits: column.row_bits,
+                tail_bytes: column.tail_bytes,
+                table_bytes: column.table_bytes,
+                bytes,
+                bytes_per_person: ratio(bytes, people),
+            }
         })
         .collect();
-    let people = segment.header().people_count.get();
-    let bar = Bar::new(people, "people");
-    for (done, person) in (0_u64..).zip(segment.people()) {
-        if done.is_multiple_of(1 << 14) {
-            bar.set("reading", done, people);
-        }
-        for (place, column) in person?.columns().enumerate() {
-            let (header, value) = column?;
-            // With one kind of file, which is usual, a column stands where its header does.
-            let here = columns.get(place).is_some_and(|column| column.header == header);
-            let at = if here { Some(place) } else { columns.iter().position(|c| c.header == header) };
-            if let Some(column) = at.and_then(|at| columns.get_mut(at)) {
-                column.filled += u64::from(!value.is_empty());
-                column.bytes += value.len() as u64;
-            }
-        }
-    }
-    for column in &mut columns {
-        column.bytes_per_person = ratio(column.bytes, people);
-    }
-    Ok(columns)
+    let of_sections = segment.sections().iter().filter(|entry| {
+        use SectionKind::{Dictionary, Rows, Tails, TextTable};
+        [Rows, Tails, Dictionary, TextTable].iter().any(|kind| *kind as u32 == entry.kind.get())
+    });
+    let total: u64 = of_sections.map(|entry| entry.size.get()).sum();
+    let left = total.saturating_sub(columns.iter().map(|column| column.bytes).sum());
+    columns.push(Column {
+        header: "(row head, unused bits, sizes of long tails)".to_owned(),
+        meaning: None,
+        stored: "",
+        detail: String::new(),
+        text: "",
+        distinct: 0,
+        exceptions: 0,
+        row_bits: segment.stored_row().head_bits,
+        tail_bytes: 0,
+        table_bytes: 0,
+        bytes: left,
+        bytes_per_person: ratio(left, people),
+    });
+    columns
 }
 
 fn text(inspected: &Inspected) -> String {
@@ -268,13 +284,21 @@ fn text(inspected: &Inspected) -> String {
             Plain(&column.header).to_string(),
             column.meaning.unwrap_or("-").to_owned(),
             column.stored.to_owned(),
-            grouped(column.filled),
-            grouped(column.bytes),
+            grouped(column.distinct),
+            grouped(column.exceptions),
+            column.row_bits.to_string(),
+            grouped(column.tail_bytes),
+            grouped(column.table_bytes),
             format!("{:.2}", column.bytes_per_person),
         ]
     });
-    let header = ["COLUMN", "MEANING", "STORED", "FILLED", "BYTES", "BYTES A PERSON"];
-    text + &table(&header, rows)
+    let header = ["COLUMN", "MEANING", "STORED", "DISTINCT", "EXCEPTIONS", "ROW BITS", "TAILS", "TABLES", "BYTES A PERSON"];
+    text.push_str(&table(&header, rows));
+    text.push('\n');
+    let details = inspected.columns.iter().filter(|column| !column.detail.is_empty()).map(|column| {
+        vec![Plain(&column.header).to_string(), column.text.to_owned(), Plain(&column.detail).to_string()]
+    });
+    text + &table(&["COLUMN", "TEXT AS", "STORED AS"], details)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display; exact below 2^53")]

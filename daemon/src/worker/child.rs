@@ -121,6 +121,8 @@ struct SharedMemory {
 
 impl SegmentTarget for SharedMemory {
     fn allocate(&mut self, size: u64) -> Result<(), TargetError> {
+        // A build that begins anew gives back what it had before.
+        self.writer = None;
         // The build's own memory is in use by now, and so not among what is free.
         Free::now(self.segment_max).admit("the segment", size, 0).map_err(|e| TargetError(e.to_string()))?;
         let writer = SegmentWriter::create(&self.staging, size).map_err(|e| TargetError(chain(&e)))?;
@@ -130,6 +132,11 @@ impl SegmentTarget for SharedMemory {
 
     fn bytes_mut(&mut self) -> &mut [u8] {
         self.writer.as_mut().map_or(&mut [], SegmentWriter::bytes_mut)
+    }
+
+    fn shrink(&mut self, size: u64) -> Result<(), TargetError> {
+        let shrunk = self.writer.as_mut().map_or(Ok(()), |writer| writer.shrink(size));
+        shrunk.map_err(|error| TargetError(chain(&error)))
     }
 
     fn filled(&mut self) {

@@ -1,23 +1,24 @@
 //! Last pass: every accepted row, encoded, straight to its place in the segment.
 
-use std::ops::Range;
-
 use persondb_protocol::layout::SectionKind;
 
+use super::BuildError;
 use super::inputs::Inputs;
+use super::layout::{Context, Encoder, Layout, RowPlace, Stats};
 use super::merge::Merged;
 use super::pipeline::{self, Watch};
 use super::row::RowFields;
 use super::rows::Rows;
 use super::scan::Scan;
-use super::{BuildError, typed};
-use crate::input::{Canonical, FileSummary, PersonRow, RowBatch};
-use crate::segment::{Fields, Plan, RecordHead, write_record};
+use crate::input::{FileSummary, PersonRow, RowBatch};
+use crate::segment::Plan;
+use crate::segment::tails::OffsetWriter;
 
-/// Encoded records of one batch, one after the other.
+/// Encoded people of one batch, one after the other.
 struct Filled {
-    bytes: Vec<u8>,
-    sizes: Vec<u32>,
+    rows: Vec<u8>,
+    tails: Vec<u8>,
+    tail_sizes: Vec<u32>,
 }
 
 /// What the passes before found out, for the last one.
@@ -26,94 +27,121 @@ pub(super) struct Known<'k> {
     pub(super) scan: &'k Scan,
     pub(super) rows: &'k Rows,
     pub(super) merged: Option<&'k Merged>,
+    pub(super) layout: &'k Layout,
+    pub(super) context: Context<'k>,
 }
 
-/// Writes all records and their offsets.
+/// What the last pass came to.
+pub(super) struct Outcome {
+    pub(super) summaries: Vec<FileSummary>,
+    /// By schema and column.
+    pub(super) stats: Vec<Vec<Stats>>,
+    /// Bytes of all tails. More than the section has room for when it was planned too small: then the
+    /// contents are of no use.
+    pub(super) tails_size: u64,
+}
+
+struct Worker<'k> {
+    encoder: Encoder<'k>,
+    further: String,
+}
+
+/// Writes all rows and tails.
 pub(super) fn fill(
     known: &Known<'_>,
     threads: usize,
     plan: &Plan,
     bytes: &mut [u8],
     watch: &mut Watch<'_>,
-) -> Result<Vec<FileSummary>, BuildError> {
-    let mut offsets = Offsets::new(plan.range(SectionKind::RecordOffsets));
-    let records = plan.range(SectionKind::Records);
-    offsets.push(0, bytes)?;
-    let mut end = 0_usize;
-    let work = |further: &mut String, number, batch: &RowBatch| known.fill_batch(further, number, batch);
+) -> Result<Outcome, BuildError> {
+    let (rows, tails) = (plan.range(SectionKind::Rows), plan.range(SectionKind::Tails));
+    let offsets = plan.range(SectionKind::TailOffsets);
+    let people = known.context.people;
+    let mut writer = OffsetWriter::default();
+    let start = || Worker { encoder: Encoder::new(known.layout, known.context), further: String::new() };
+    let work = |worker: &mut Worker<'_>, number, batch: &RowBatch| known.fill_batch(worker, number, batch);
     let consume = |batch: Filled| {
-        let place = records.start + end..records.start + end + batch.bytes.len();
-        if place.end > records.end {
+        let at = rows.start + writer.count() * known.layout.row_size;
+        let place = at..at + batch.rows.len();
+        if place.end > rows.end || (writer.count() + batch.tail_sizes.len()) as u64 > people {
             return Err(BuildError::Changed);
         }
-        bytes[place].copy_from_slice(&batch.bytes);
-        for size in batch.sizes {
-            end += size as usize;
-            offsets.push(end as u64, bytes)?;
+        bytes[place].copy_from_slice(&batch.rows);
+        let at = usize::try_from(writer.end()).ok().and_then(|end| tails.start.checked_add(end));
+        let place = at.and_then(|at| Some(at..at.checked_add(batch.tails.len())?));
+        // Tails that were estimated too small are counted to the end: the next attempt knows their size.
+        if let Some(place) = place.filter(|place| place.end <= tails.end) {
+            bytes[place].copy_from_slice(&batch.tails);
+        }
+        for size in batch.tail_sizes {
+            writer.push(size as usize, &mut bytes[offsets.clone()]).ok_or(BuildError::Changed)?;
         }
         Ok(())
     };
-    let (summaries, _) = pipeline::run(known.inputs, threads, watch, String::new, work, consume)?;
-    if end == records.len() && offsets.is_full() { Ok(summaries) } else { Err(BuildError::Changed) }
+    let (summaries, workers) = pipeline::run(known.inputs, threads, watch, start, work, consume)?;
+    if writer.count() as u64 != people {
+        return Err(BuildError::Changed);
+    }
+    let mut stats: Vec<Vec<Stats>> = Encoder::new(known.layout, known.context).stats;
+    for worker in workers {
+        for (sum, part) in stats.iter_mut().flatten().zip(worker.encoder.stats.iter().flatten()) {
+            sum.exceptions += part.exceptions;
+            sum.tail_bytes += part.tail_bytes;
+        }
+    }
+    Ok(Outcome { summaries, stats, tails_size: writer.end() })
 }
 
 impl Known<'_> {
-    fn fill_batch(&self, further: &mut String, number: u64, batch: &RowBatch) -> Result<Filled, BuildError> {
-        let Self { inputs, scan, rows, merged } = *self;
+    fn fill_batch(&self, worker: &mut Worker<'_>, number: u64, batch: &RowBatch) -> Result<Filled, BuildError> {
+        let Self { inputs, scan, rows, merged, layout, .. } = *self;
         let schema = inputs.people[batch.file() as usize].schema;
         let (mapping, columns) =
             (&inputs.mappings[usize::from(schema)], &inputs.columns[usize::from(schema)]);
-        let mut filled =
-            Filled { bytes: Vec::with_capacity(320 << 10), sizes: Vec::with_capacity(batch.len()) };
+        let mut filled = Filled {
+            rows: Vec::with_capacity(batch.len() * layout.row_size + 16),
+            tails: Vec::with_capacity(batch.len() * 8),
+            tail_sizes: Vec::with_capacity(batch.len()),
+        };
+        let Worker { encoder, further } = worker;
         for (row, accepted) in scan.accepted(number, batch)? {
-            let start = filled.bytes.len();
-            if let (Some(leader), Some(merged)) = (rows.leader(accepted), merged) {
+            let leader = rows.leader(accepted);
+            let size = if let (Some(leader), Some(merged)) = (leader, merged) {
                 if leader != accepted {
                     continue;
                 }
-                merged.write(leader, inputs, &mut filled.bytes)?;
+                let (schema, tenant, columns) = merged.person(leader)?;
+                let place = RowPlace { schema, tenant, ordinal: rows.ordinal(accepted) };
+                encoder.push(place, columns, &mut filled.rows, &mut filled.tails)?
             } else {
                 let tenant = PersonRow::new(row, mapping).tenant().unwrap_or_default();
                 further.clear();
                 inputs.aliases.add_to(tenant, &RowFields { row, columns, further: "" }, further)?;
                 let fields = RowFields { row, columns, further };
-                let head = RecordHead {
-                    tenant: scan.tenants.find(tenant).ok_or(BuildError::Changed)?,
-                    schema,
-                    kind: typed::kind(fields.canonical(Canonical::Kind)?),
-                    status: typed::status(fields.canonical(Canonical::Status)?),
-                    vip: typed::vip(fields.canonical(Canonical::Vip)?),
-                };
-                write_record(&head, fields.stored(), &mut filled.bytes);
-            }
-            let size = filled.bytes.len() - start;
-            filled.sizes.push(u32::try_from(size).expect("a row has at most a few MiB"));
+                let tenant = scan.tenants.find(tenant).ok_or(BuildError::Changed)?;
+                let place = RowPlace { schema, tenant, ordinal: rows.ordinal(accepted) };
+                encoder.push(place, fields.stored(), &mut filled.rows, &mut filled.tails)?
+            };
+            filled.tail_sizes.push(u32::try_from(size).expect("a row has at most a few MiB"));
         }
         Ok(filled)
     }
 }
 
-/// The record offsets, written one after the other.
-struct Offsets {
-    left: Range<usize>,
-}
-
-impl Offsets {
-    fn new(section: Range<usize>) -> Self {
-        Self { left: section }
+/// Bytes that the tails will take, judged by encoding the sample; a little more than expected.
+pub(super) fn estimate_tails(known: &Known<'_>) -> Result<u64, BuildError> {
+    let mut encoder = Encoder::new(known.layout, known.context);
+    let (mut rows, mut tails) = (Vec::new(), Vec::new());
+    let mut size = 0_u64;
+    for row in known.scan.sample.rows() {
+        rows.clear();
+        tails.clear();
+        // An ordinal that nothing links to: the sample does not know which one the row becomes.
+        let place = RowPlace { schema: row.schema, tenant: row.tenant, ordinal: u32::MAX };
+        size += encoder.push(place, row.fields(), &mut rows, &mut tails)? as u64;
     }
-
-    fn push(&mut self, offset: u64, bytes: &mut [u8]) -> Result<(), BuildError> {
-        let place = self.left.start..self.left.start + 8;
-        if place.end > self.left.end {
-            return Err(BuildError::Changed);
-        }
-        bytes[place].copy_from_slice(&offset.to_le_bytes());
-        self.left.start += 8;
-        Ok(())
-    }
-
-    fn is_full(&self) -> bool {
-        self.left.is_empty()
-    }
+    let count = (known.scan.sample.len() as u64).max(1);
+    let expected = u128::from(size) * u128::from(known.context.people) / u128::from(count);
+    let expected = u64::try_from(expected).unwrap_or(u64::MAX);
+    Ok(expected + expected / 20 + (256 << 10))
 }

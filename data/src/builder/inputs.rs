@@ -152,6 +152,11 @@ impl Aliases {
         Self { rows, by_owner, used, hasher: Some(hasher) }
     }
 
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Adds the addresses that the file has for this person to `further`, one a line.
     pub(super) fn add_to<'a>(
         &self,

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 
-use crate::normalize::{KeyBuffer, address_key, strip_dots};
-use crate::segment::{Corrupt, Fields, KeyHasher, for_each_address, for_each_name, is_dotless_domain};
+use super::links::PRIMARY;
+use crate::normalize::{AddressKey, KeyBuffer, address_key, strip_dots};
+use crate::segment::{
+    Corrupt, Fields, KeyEntry, KeyHasher, for_each_address, for_each_name, is_dotless_domain,
+};
 
-/// (hash of a key, row or ordinal) pairs of the three indexes over people.
+/// Entries of the three indexes over people: hash of a key, row or ordinal.
 #[derive(Debug, Default)]
 pub(super) struct Keyed {
-    pub(super) addresses: Vec<(u64, u32)>,
-    pub(super) persons: Vec<(u64, u32)>,
-    pub(super) names: Vec<(u64, u32)>,
+    pub(super) addresses: Vec<KeyEntry>,
+    pub(super) persons: Vec<KeyEntry>,
+    pub(super) names: Vec<KeyEntry>,
 }
 
 impl Keyed {
@@ -22,9 +25,15 @@ impl Keyed {
             (&mut self.names, &other.names),
         ];
         for (to, from) in pairs {
-            to.extend(from.iter().map(|&(hash, number)| (hash, number + by)));
+            let moved = |number: u32| (number & !PRIMARY) + by | number & PRIMARY;
+            to.extend(from.iter().map(|entry| KeyEntry::new(entry.hash(), moved(entry.number()))));
         }
     }
+}
+
+/// The domain of an address, which is text in every key.
+pub(super) fn domain_of<'k>(key: &AddressKey<'k>) -> &'k str {
+    std::str::from_utf8(key.domain()).unwrap_or_default()
 }
 
 /// Which tenants said of which domains that dots mean nothing.
@@ -44,37 +53,42 @@ impl<'d> KeyMaker<'d> {
         Self { hasher, dotless, key: KeyBuffer::new(), shorter: KeyBuffer::new(), joined: String::new() }
     }
 
-    /// Adds all keys of a person under `number`; `primary_domain` is told the domain of the primary address.
+    /// What it hashes with.
+    pub(super) fn hasher(&self) -> KeyHasher {
+        self.hasher
+    }
+
+    /// Adds all keys of a person under `number`; `primary` is told the key of the primary address and says
+    /// what to mark its number with.
     pub(super) fn add<'a>(
         &mut self,
         fields: &impl Fields<'a>,
         tenant: &str,
         number: u32,
         out: &mut Keyed,
-        mut primary_domain: impl FnMut(&str),
+        mut primary: impl FnMut(&AddressKey<'_>) -> u32,
     ) -> Result<(), Corrupt> {
         let Self { hasher, dotless, key, shorter, joined } = self;
-        out.persons.push((hasher.person(tenant, fields.person_id()?), number));
+        out.persons.push(KeyEntry::new(hasher.person(tenant, fields.person_id()?), number));
         let mut first = true;
         for_each_address(fields, |address, _| {
             let first = std::mem::take(&mut first);
             let Some(key) = address_key(address, key) else { return Ok(()) };
-            out.addresses.push((hasher.address(key.bytes()), number));
-            if first {
-                primary_domain(std::str::from_utf8(key.domain()).unwrap_or_default());
-            }
+            let mark = if first { primary(&key) } else { 0 };
+            out.addresses.push(KeyEntry::new(hasher.address(key.bytes()), number | mark));
             let of_tenant = || {
-                let domain = std::str::from_utf8(key.domain()).unwrap_or_default();
-                dotless.get(domain).is_some_and(|tenants| tenants.iter().any(|known| known == tenant))
+                dotless.get(domain_of(&key)).is_some_and(|tenants| tenants.iter().any(|known| known == tenant))
             };
             if is_dotless_domain(key.domain()) || (!dotless.is_empty() && of_tenant()) {
                 let stripped = strip_dots(&key, shorter);
                 let bytes = stripped.as_ref().map_or(key.bytes(), |stripped| stripped.bytes());
-                out.addresses.push((hasher.dotless(bytes), number));
+                out.addresses.push(KeyEntry::new(hasher.dotless(bytes), number));
             }
             Ok(())
         })?;
         let tenant = hasher.tenant(tenant);
-        for_each_name(fields, joined, key, |name| out.names.push((KeyHasher::name(tenant, name), number)))
+        for_each_name(fields, joined, key, |name| {
+            out.names.push(KeyEntry::new(KeyHasher::name(tenant, name), number));
+        })
     }
 }

@@ -14,12 +14,11 @@ use super::pipeline::{self, Watch};
 use super::row::RowFields;
 use super::rows::{RowNumber, Rows};
 use super::scan::{Scan, warning};
-use super::{BuildError, BuildOptions};
-use crate::input::{Canonical, Mapping, PersonRow, Report, RowBatch, WarningKind};
+use super::{BuildError, BuildOptions, keyed};
+use crate::input::{Mapping, PersonRow, Report, RowBatch, WarningKind};
 use crate::normalize::{KeyBuffer, address_key};
 use crate::segment::{
-    Columns, Corrupt, FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, RecordHead, for_each_address,
-    record_size, write_record,
+    Columns, Corrupt, FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, for_each_address,
 };
 
 /// Most bytes of rows held to be merged.
@@ -94,11 +93,11 @@ pub(super) fn merge(
     for (leader, group) in groups {
         let person = one_of(inputs, hasher, scan, report, group)?;
         let fields = PersonFields { person: &person, columns: &inputs.columns[usize::from(person.schema)] };
-        scan.records_size += record_size(person.stored());
         let tenant = scan.tenants.name(person.tenant).to_owned();
         let domains = &mut scan.domains;
-        KeyMaker::new(hasher, &inputs.dotless).add(&fields, &tenant, leader, &mut keys, |domain| {
-            *domains.entry((person.tenant, domain.to_owned())).or_default() += 1;
+        KeyMaker::new(hasher, &inputs.dotless).add(&fields, &tenant, leader, &mut keys, |key| {
+            *domains.entry((person.tenant, keyed::domain_of(key).to_owned())).or_default() += 1;
+            0
         })?;
         scan.tenants.count(person.tenant, 1);
         merged.people.insert(leader, person);
@@ -155,16 +154,16 @@ fn one_of(
 ) -> Result<Person, BuildError> {
     for person in &group {
         let columns = &inputs.columns[usize::from(person.schema)];
-        scan.records_size -= record_size(person.stored());
         scan.tenants.count(person.tenant, -1);
         let tenant = scan.tenants.name(person.tenant).to_owned();
         let fields = PersonFields { person, columns };
         let domains = &mut scan.domains;
         let mut unused = Keyed::default();
-        KeyMaker::new(hasher, &inputs.dotless).add(&fields, &tenant, 0, &mut unused, |domain| {
-            if let Some(people) = domains.get_mut(&(person.tenant, domain.to_owned())) {
+        KeyMaker::new(hasher, &inputs.dotless).add(&fields, &tenant, 0, &mut unused, |key| {
+            if let Some(people) = domains.get_mut(&(person.tenant, keyed::domain_of(key).to_owned())) {
                 *people = people.saturating_sub(1);
             }
+            0
         })?;
     }
     let mut group = group.into_iter();
@@ -253,24 +252,13 @@ fn person_id<'p>(inputs: &'p Inputs, person: &'p Person) -> Result<&'p str, Corr
 }
 
 impl Merged {
-    /// Encodes the merged person that this row leads.
-    pub(super) fn write(
+    /// Schema, tenant and columns of the merged person that this row leads.
+    pub(super) fn person(
         &self,
         leader: RowNumber,
-        inputs: &Inputs,
-        out: &mut Vec<u8>,
-    ) -> Result<(), BuildError> {
+    ) -> Result<(u16, u32, impl Iterator<Item = &str>), BuildError> {
         let person = self.people.get(&leader).ok_or(BuildError::Changed)?;
-        let fields = PersonFields { person, columns: &inputs.columns[usize::from(person.schema)] };
-        let head = RecordHead {
-            tenant: person.tenant,
-            schema: person.schema,
-            kind: super::typed::kind(fields.canonical(Canonical::Kind)?),
-            status: super::typed::status(fields.canonical(Canonical::Status)?),
-            vip: super::typed::vip(fields.canonical(Canonical::Vip)?),
-        };
-        write_record(&head, person.stored(), out);
-        Ok(())
+        Ok((person.schema, person.tenant, person.stored()))
     }
 }
 

@@ -1,26 +1,36 @@
 //! Rows → segment, in two passes over the CSV on all cores.
 //!
 //! ```text
-//! scan    what is accepted, how large, which keys       (rows are not kept)
+//! scan    what is accepted, which keys, a sample        (rows are not kept)
 //! merge   rows that are one person become one           (only where there are any)
-//! plan    sizes are known: memory is asked for once, all of it
+//! layout  how each column is stored, from the sample
+//! plan    memory is asked for once, all of it
 //! index   keys to ordinals, written
 //! fill    rows again, encoded straight into the segment
 //! finish  huge pages, checksums, header last
 //! ```
-//! Two passes instead of one keep the rows out of private memory: what the builder holds are 8-byte hashes
-//! and numbers. A file that changes between the passes is noticed by its digest.
+//! Two passes instead of one keep the rows out of private memory: what the builder holds are 12 bytes a key
+//! and a sample. A file that changes between the passes is noticed by its digest.
+//!
+//! The size of everything is known before the last pass but for the tails, which are estimated by encoding the
+//! sample. What is too much is given back at the end; where it was too little, the pass counts on to its end and
+//! the build begins again with the size that it counted.
 
+mod counts;
 mod fill;
 mod inputs;
 mod keyed;
+mod layout;
+mod links;
+mod mail_domains;
 mod merge;
 mod pipeline;
 mod row;
 mod rows;
+mod sample;
 mod scan;
+mod tables;
 mod tenants;
-mod typed;
 
 use std::path::PathBuf;
 
@@ -32,15 +42,23 @@ use xxhash_rust::xxh3::xxh3_128;
 use zerocopy::FromZeros;
 
 use crate::input::{self, Dots, FileSummary, InputError, InputSpec, Mapping, Report};
-use crate::segment::{Corrupt, DomainLine, InputRecord, KeyHasher, KeyIndexBuilder, Meta, Plan, sections};
+use crate::segment::rows::RowsSpec;
+use crate::segment::{
+    Corrupt, DomainLine, InputRecord, KeyEntry, KeyHasher, KeyIndexBuilder, Meta, Plan, Planned, sections,
+    sort_entries,
+};
 use inputs::Inputs;
+use layout::{Context, Layout};
+use links::{Links, PRIMARY};
+use mail_domains::MailDomains;
 use pipeline::Watch;
 use rows::Rows;
 use scan::Scan;
+use tables::Tables;
 
 /// Where a segment is built: shared memory, a file, a vector.
 pub trait SegmentTarget {
-    /// Allocates exactly `size` zero bytes. Called once.
+    /// Allocates exactly `size` zero bytes, in place of what there was.
     ///
     /// # Errors
     /// [`TargetError`] that says how much is needed and how much there is.
@@ -48,6 +66,12 @@ pub trait SegmentTarget {
 
     /// The allocated bytes.
     fn bytes_mut(&mut self) -> &mut [u8];
+
+    /// Gives back everything beyond `size` bytes, which is not more than was allocated.
+    ///
+    /// # Errors
+    /// [`TargetError`] when the operating system does not take it back.
+    fn shrink(&mut self, size: u64) -> Result<(), TargetError>;
 
     /// All contents are in place; checksums and header follow. Shared memory makes its huge pages here.
     fn filled(&mut self) {}
@@ -70,6 +94,11 @@ impl SegmentTarget for Vec<u8> {
 
     fn bytes_mut(&mut self) -> &mut [u8] {
         self
+    }
+
+    fn shrink(&mut self, size: u64) -> Result<(), TargetError> {
+        self.truncate(usize::try_from(size).map_err(|error| TargetError(error.to_string()))?);
+        Ok(())
     }
 }
 
@@ -147,7 +176,8 @@ pub enum BuildError {
 
 /// Builds one segment from the inputs, with `options.threads` + 2 threads.
 ///
-/// O(rows log rows) time; private memory is about 60 bytes a person, and the small files.
+/// O(rows log rows) time; private memory is about 60 bytes a person, and the small files. `allocate` may be
+/// called again, for a build that begins anew.
 ///
 /// # Errors
 /// [`BuildError`]; the target's bytes are then of no use.
@@ -159,23 +189,46 @@ pub fn build<T: SegmentTarget>(
 ) -> Result<Report, BuildError> {
     // A collision of two 64-bit hashes among a dataset's identifiers has odds of one in a million.
     let mut again = options.clone();
-    for _ in 0..3 {
-        match build_once(spec, &again, target, progress) {
-            Err(BuildError::HashCollision) => {
-                again.hash_seed = again.hash_seed.wrapping_mul(3).wrapping_add(1);
-            }
-            result => return result,
+    let mut tails_size = None;
+    for _ in 0..4 {
+        match build_once(spec, &again, tails_size, target, progress)? {
+            Attempt::Done(report) => return Ok(*report),
+            Attempt::Collision => again.hash_seed = again.hash_seed.wrapping_mul(3).wrapping_add(1),
+            Attempt::Tails(size) => tails_size = Some(size),
         }
     }
     Err(BuildError::HashCollision)
 }
 
+/// How an attempt ended.
+enum Attempt {
+    Done(Box<Report>),
+    /// Two identifiers have one hash.
+    Collision,
+    /// The tails take so many bytes, more than there was room for.
+    Tails(u64),
+}
+
 fn build_once<T: SegmentTarget>(
     spec: &InputSpec,
     options: &BuildOptions,
+    tails_size: Option<u64>,
     target: &mut T,
     progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<Report, BuildError> {
+) -> Result<Attempt, BuildError> {
+    match attempt(spec, options, tails_size, target, progress) {
+        Err(BuildError::HashCollision) => Ok(Attempt::Collision),
+        result => result,
+    }
+}
+
+fn attempt<T: SegmentTarget>(
+    spec: &InputSpec,
+    options: &BuildOptions,
+    tails_size: Option<u64>,
+    target: &mut T,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Attempt, BuildError> {
     let hasher = KeyHasher::new(options.hash_seed);
     let mut report = Report::default();
     let mut inputs = Inputs::open(spec, hasher, &mut report)?;
@@ -184,37 +237,77 @@ fn build_once<T: SegmentTarget>(
     let mut watch = Watch { phase: Phase::Scan, report: progress };
     let mut scan = scan::scan(&inputs, hasher, options, &mut report, &mut watch)?;
     inputs.report_unused_aliases(&mut report);
-    scan.keyed.persons.sort_unstable();
-    let rows = Rows::new(&scan.keyed.persons, &scan.tenant_of);
-    scan.tenant_of = Vec::new();
+    sort_entries(&mut scan.keyed.persons);
+    let rows = Rows::new(&scan.keyed.persons, |row| scan.tenant_of.of(row));
     let mut merged = None;
     if rows.follower_count() > 0 {
         watch.phase = Phase::Merge;
         merged = Some(merge::merge(&mut inputs, hasher, options, &rows, &mut scan, &mut report, &mut watch)?);
     }
-    watch.step(Phase::Index, 0, 2);
-    let indexes = Indexes::new(&mut scan, &inputs, &rows, hasher)?;
-    let meta = serde_json::to_vec(&meta(&inputs, &scan.summaries, &report))
-        .map_err(|error| BuildError::Limit(format!("metadata: {error}")))?;
+    watch.step(Phase::Index, 0, 3);
     let people = scan.batch_starts.last().copied().unwrap_or(0) as usize - rows.follower_count();
-    let plan = indexes.plan(&scan, meta.len(), people);
+    sort_entries(&mut scan.keyed.addresses);
+    let domains = domain_facts(&mut scan, &inputs);
+    let tenant_count = scan.tenants.iter().len();
+    let mail_domains = MailDomains::new(std::mem::take(&mut scan.mail_domains), tenant_count);
+    let counts = std::mem::take(&mut scan.links);
+    let tenant_of = |row| scan.tenant_of.of(row);
+    let links = Links::new(counts, &scan.keyed.addresses, &rows, tenant_of, tenant_count, people);
+    let has_further = merged.is_some() || !inputs.aliases.is_empty();
+    let context =
+        Context { hasher, domains: &mail_domains, links: &links, people: people as u64, has_further };
+    let runs = scan.tenant_of.of_ordinals(&rows);
+    // Where tenants are mixed a line for each run costs more than a code in each row.
+    let are_mixed = runs.len() > people / 16 + 16;
+    let run_count = are_mixed.then_some(tenant_count as u64);
+    let counters = std::mem::take(&mut scan.counters);
+    let layout = Layout::new(&inputs.columns, &scan.sample, counters, context, run_count);
+    let tables = Tables::new(&layout, context, if are_mixed { None } else { Some(&runs) }, tenant_count);
+    watch.step(Phase::Index, 1, 3);
+    let indexes = Indexes::new(&mut scan, domains, &rows, hasher)?;
+    let known = fill::Known {
+        inputs: &inputs,
+        scan: &scan,
+        rows: &rows,
+        merged: merged.as_ref(),
+        layout: &layout,
+        context,
+    };
+    let tails_size = match tails_size {
+        Some(size) => size,
+        None => fill::estimate_tails(&known)?,
+    };
+    let meta_of = |stats: Option<&[Vec<layout::Stats>]>| {
+        serde_json::to_vec(&meta(&inputs, &scan.summaries, &report, tables::spec(&layout, stats)))
+            .map_err(|error| BuildError::Limit(format!("metadata: {error}")))
+    };
+    let meta_size = meta_of(None)?.len();
+    let mut plan = indexes.plan(&scan, meta_size, people, &layout, &tables, tails_size);
     target.allocate(plan.size())?;
-    watch.step(Phase::Index, 1, 2);
+    watch.step(Phase::Index, 2, 3);
     let bytes = target.bytes_mut();
-    bytes[plan.range(SectionKind::Meta)].copy_from_slice(&meta);
     indexes.write(&scan, &plan, bytes);
+    tables.write(&plan, bytes);
     watch.phase = Phase::Fill;
-    let known = fill::Known { inputs: &inputs, scan: &scan, rows: &rows, merged: merged.as_ref() };
-    let again = fill::fill(&known, options.threads, &plan, bytes, &mut watch)?;
-    if again.iter().zip(&scan.summaries).any(|(now, before)| now.digest != before.digest) {
+    let outcome = fill::fill(&known, options.threads, &plan, bytes, &mut watch)?;
+    if outcome.summaries.iter().zip(&scan.summaries).any(|(now, before)| now.digest != before.digest) {
         return Err(BuildError::Changed);
     }
+    if outcome.tails_size > tails_size {
+        return Ok(Attempt::Tails(outcome.tails_size));
+    }
+    // Numbers in the metadata had room for any size; blanks fill what they do not need.
+    let mut meta = meta_of(Some(&outcome.stats))?;
+    meta.resize(meta_size, b' ');
+    bytes[plan.range(SectionKind::Meta)].copy_from_slice(&meta);
     watch.step(Phase::Finish, 0, 2);
+    plan.shrink_last(outcome.tails_size);
+    target.shrink(plan.size())?;
     target.filled();
     watch.step(Phase::Finish, 1, 2);
     plan.stamp(&header(&inputs, &scan, options, people as u64), target.bytes_mut());
     watch.step(Phase::Finish, 2, 2);
-    Ok(report)
+    Ok(Attempt::Done(Box::new(report)))
 }
 
 /// The four indexes and the domain lines, sized and ready to be written.
@@ -237,6 +330,11 @@ struct DomainFact {
 }
 
 impl DomainFact {
+    /// Whether addresses match that are not literally the same.
+    fn is_looser(&self) -> bool {
+        self.subaddress.is_some() || self.dots_ignored
+    }
+
     fn line(&self) -> DomainLine<'_> {
         DomainLine {
             tenant: self.tenant,
@@ -250,24 +348,24 @@ impl DomainFact {
 }
 
 impl Indexes {
-    fn new(scan: &mut Scan, inputs: &Inputs, rows: &Rows, hasher: KeyHasher) -> Result<Self, BuildError> {
+    fn new(
+        scan: &mut Scan,
+        domains: Vec<DomainFact>,
+        rows: &Rows,
+        hasher: KeyHasher,
+    ) -> Result<Self, BuildError> {
         let keyed = std::mem::take(&mut scan.keyed);
-        let bind = |mut entries: Vec<(u64, u32)>| {
-            if rows.follower_count() > 0 {
-                for entry in &mut entries {
-                    entry.1 = rows.ordinal(entry.1);
-                }
+        let bind = |mut entries: Vec<KeyEntry>| {
+            for entry in &mut entries {
+                entry.set_number(rows.ordinal(entry.number() & !PRIMARY));
             }
             KeyIndexBuilder::new(entries)
         };
-        let (addresses, (persons, names)) = std::thread::scope(|scope| {
-            let others = scope.spawn(|| (bind(keyed.persons), bind(keyed.names)));
-            let addresses = bind(keyed.addresses);
-            (addresses, others.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        });
-        let domains = domain_facts(scan, inputs);
-        let places =
-            domains.iter().zip(0_u32..).map(|(fact, place)| (hasher.domain(fact.domain.as_bytes()), place));
+        let addresses = bind(keyed.addresses);
+        let persons = bind(keyed.persons);
+        let names = bind(keyed.names);
+        let places = domains.iter().zip(0_u32..);
+        let places = places.map(|(fact, place)| KeyEntry::new(hasher.domain(fact.domain.as_bytes()), place));
         let domain_index = KeyIndexBuilder::new(places.collect());
         let indexes = Self { addresses, persons, names, domains, domain_index };
         for index in [&indexes.addresses, &indexes.persons, &indexes.names, &indexes.domain_index] {
@@ -280,20 +378,43 @@ impl Indexes {
         Ok(indexes)
     }
 
-    fn plan(&self, scan: &Scan, meta_size: usize, people: usize) -> Plan {
+    fn plan(
+        &self,
+        scan: &Scan,
+        meta_size: usize,
+        people: usize,
+        layout: &Layout,
+        tables: &Tables,
+        tails_size: u64,
+    ) -> Plan {
+        let people = people as u64;
         let tenants_size = sections::strings_size(scan.tenants.iter().map(|(name, _)| name));
-        let index = |kind, index: &KeyIndexBuilder| (kind, index.size(), index.key_count());
-        Plan::new(&[
-            (SectionKind::Meta, meta_size as u64, 1),
-            (SectionKind::Tenants, tenants_size, scan.tenants.iter().len() as u64),
-            (SectionKind::Domains, sections::domains_size(&self.lines()), self.domains.len() as u64),
+        let index = |kind, index: &KeyIndexBuilder| Planned::new(kind, index.size(), index.key_count());
+        let mut sections = vec![
+            Planned::new(SectionKind::Meta, meta_size as u64, 1),
+            Planned::new(SectionKind::Tenants, tenants_size, scan.tenants.iter().len() as u64),
+            Planned {
+                // Says at a glance that no look-up needs more than the literal address.
+                encoding: u32::from(self.domains.iter().any(DomainFact::is_looser)),
+                ..Planned::new(
+                    SectionKind::Domains,
+                    sections::domains_size(&self.lines()),
+                    self.domains.len() as u64,
+                )
+            },
             index(SectionKind::DomainIndex, &self.domain_index),
+        ];
+        sections.extend(tables.planned());
+        sections.extend([
             index(SectionKind::AddressIndex, &self.addresses),
             index(SectionKind::PersonIndex, &self.persons),
             index(SectionKind::NameIndex, &self.names),
-            (SectionKind::RecordOffsets, 8 * (people as u64 + 1), people as u64),
-            (SectionKind::Records, scan.records_size, people as u64),
-        ])
+            Planned::new(SectionKind::TailOffsets, sections::offsets_size(people), people),
+            Planned::new(SectionKind::Rows, sections::rows_size(layout.row_size, people), people),
+            // The last one: what was estimated too large is cut off.
+            Planned::new(SectionKind::Tails, tails_size, people),
+        ]);
+        Plan::new(&sections)
     }
 
     /// Writes all of it; the memory of each index is given back as soon as it is written.
@@ -345,7 +466,7 @@ fn domain_facts(scan: &mut Scan, inputs: &Inputs) -> Vec<DomainFact> {
     facts
 }
 
-fn meta(inputs: &Inputs, summaries: &[FileSummary], report: &Report) -> Meta {
+fn meta(inputs: &Inputs, summaries: &[FileSummary], report: &Report, layout: RowsSpec) -> Meta {
     let mut headers = Vec::<String>::new();
     for header in inputs.mappings.iter().flat_map(Mapping::headers) {
         if !headers.contains(header) {
@@ -368,6 +489,7 @@ fn meta(inputs: &Inputs, summaries: &[FileSummary], report: &Report) -> Meta {
         rows: report.rows,
         rejected: report.rejected,
         warnings: report.warnings.values().sum(),
+        layout,
     }
 }
 

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use crate::segment::KeyEntry;
+
 /// Number of an accepted row.
 pub(super) type RowNumber = u32;
 
@@ -19,14 +21,14 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// `same_person` holds (hash of the person identifier, row), sorted; `tenant_of` tells a row's tenant.
-    pub(super) fn new(same_person: &[(u64, RowNumber)], tenant_of: &[u32]) -> Self {
+    /// `same_person` holds hash of the person identifier and row, sorted; `tenant_of` tells a row's tenant.
+    pub(super) fn new(same_person: &[KeyEntry], tenant_of: impl Fn(RowNumber) -> u32) -> Self {
         let mut rows = Self::default();
         let mut first_in_tenant = HashMap::new();
-        for group in same_person.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
+        for group in same_person.chunk_by(|a, b| a.hash() == b.hash()).filter(|group| group.len() > 1) {
             first_in_tenant.clear();
-            for &(_, row) in group {
-                let leader = *first_in_tenant.entry(tenant_of[row as usize]).or_insert(row);
+            for row in group.iter().map(KeyEntry::number) {
+                let leader = *first_in_tenant.entry(tenant_of(row)).or_insert(row);
                 if leader != row {
                     rows.followers.push(row);
                     rows.leader.insert(row, leader);
@@ -53,7 +55,11 @@ impl Rows {
         if self.followers.is_empty() {
             return row;
         }
-        let row = self.leader(row).unwrap_or(row);
+        self.ordinals_before(self.leader(row).unwrap_or(row))
+    }
+
+    /// People whose leading row stands before `row`. O(log followers).
+    pub(super) fn ordinals_before(&self, row: RowNumber) -> u32 {
         let before = self.followers.partition_point(|&follower| follower < row);
         row - u32::try_from(before).expect("fewer followers than rows")
     }
@@ -66,8 +72,9 @@ mod tests {
     #[test]
     fn rows_of_one_person_share_the_ordinal_of_the_first_and_others_close_up() {
         // Rows 0 and 3 are one person, 1 has the same identifier in another tenant, 2 and 4 are alone.
-        let same_person = [(7, 0), (7, 1), (7, 3), (8, 2), (9, 4)];
-        let rows = Rows::new(&same_person, &[0, 1, 0, 0, 0]);
+        let same_person =
+            [(7, 0), (7, 1), (7, 3), (8, 2), (9, 4)].map(|(hash, row)| KeyEntry::new(hash, row));
+        let rows = Rows::new(&same_person, |row| u32::from(row == 1));
         let ordinals: Vec<_> = (0..5).map(|row| rows.ordinal(row)).collect();
         assert_eq!(ordinals, [0, 1, 2, 0, 3]);
         assert_eq!((rows.leader(0), rows.leader(3), rows.leader(1)), (Some(0), Some(0), None));

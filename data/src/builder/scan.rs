@@ -2,20 +2,27 @@
 //! keys; nothing of the rows themselves is kept.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use persondb_protocol::answer::Kind;
 
+use super::counts::Counters;
 use super::inputs::Inputs;
-use super::keyed::{KeyMaker, Keyed};
+use super::layout;
+use super::keyed::{KeyMaker, Keyed, domain_of};
+use super::links::{LinkCounts, PRIMARY};
+use super::mail_domains::MailDomainCounts;
 use super::pipeline::{self, Watch};
 use super::row::RowFields;
 use super::rows::RowNumber;
-use super::tenants::Tenants;
+use super::sample::Sample;
+use super::tenants::{RowTenants, Tenants};
 use super::{BuildError, BuildOptions};
 use crate::input::{
-    FileSummary, PersonRow, RejectsWriter, Report, Row, RowBatch, Verdict, WarningKind, Warnings, classify,
+    Canonical, FileSummary, PersonRow, RejectsWriter, Report, Row, RowBatch, Verdict, WarningKind, Warnings, classify,
 };
-use crate::segment::{KeyHasher, record_size};
+use crate::segment::rows::Roles;
+use crate::segment::{KeyHasher, roles};
 
 /// People that have their primary address in a domain, by (tenant code, domain).
 pub(super) type DomainCounts = HashMap<(u32, String), u64>;
@@ -33,11 +40,13 @@ pub(super) struct Scan {
     pub(super) summaries: Vec<FileSummary>,
     pub(super) tenants: Tenants,
     /// Tenant code of each accepted row.
-    pub(super) tenant_of: Vec<u32>,
+    pub(super) tenant_of: RowTenants,
     pub(super) keyed: Keyed,
     pub(super) domains: DomainCounts,
-    /// Bytes of all records, as if every row were a person of its own.
-    pub(super) records_size: u64,
+    pub(super) mail_domains: MailDomainCounts,
+    pub(super) links: LinkCounts,
+    pub(super) sample: Sample,
+    pub(super) counters: Counters,
     /// Number of the first accepted row of each batch, and of the row after the last.
     pub(super) batch_starts: Vec<RowNumber>,
     /// Places of rejected rows in their batch.
@@ -51,12 +60,15 @@ struct Scanned {
     tenant_of: Vec<u32>,
     keyed: Keyed,
     domains: DomainCounts,
-    records_size: u64,
+    mail_domains: MailDomainCounts,
+    links: LinkCounts,
+    sample: Sample,
     rejected: Vec<u32>,
 }
 
 struct Worker<'i> {
     report: Report,
+    counters: Counters,
     keys: KeyMaker<'i>,
     further: String,
 }
@@ -77,26 +89,40 @@ pub(super) fn scan(
     let mut scan = Scan {
         summaries: Vec::new(),
         tenants: Tenants::default(),
-        tenant_of: Vec::new(),
+        tenant_of: RowTenants::default(),
         keyed: Keyed::default(),
         domains: DomainCounts::new(),
-        records_size: 0,
+        mail_domains: MailDomainCounts::default(),
+        links: LinkCounts::default(),
+        sample: Sample::default(),
+        counters: Counters::default(),
         batch_starts: vec![0],
         rejected: HashMap::new(),
     };
+    let counted: Vec<_> = inputs.columns.iter().map(layout::counted).collect();
     let start = || Worker {
         report: empty.clone(),
+        counters: Counters::new(&counted),
         keys: KeyMaker::new(hasher, &inputs.dotless),
         further: String::new(),
     };
+    let roles: Vec<_> = inputs.columns.iter().map(roles).collect();
+    // Batches drop what the sample would drop anyway; one that is behind only carries more.
+    let shift = AtomicU32::new(0);
     let work = |worker: &mut Worker<'_>, number, batch: &RowBatch| {
-        scan_batch(inputs, worker, rejects.as_ref(), number, batch)
+        let sample = Sample::with_shift(shift.load(Ordering::Relaxed));
+        scan_batch(inputs, &roles, worker, rejects.as_ref(), number, batch, sample)
     };
-    let (summaries, workers) =
-        pipeline::run(inputs, options.threads, watch, start, work, |batch| scan.add(batch))?;
+    let (summaries, workers) = pipeline::run(inputs, options.threads, watch, start, work, |batch| {
+        scan.add(batch)?;
+        shift.store(scan.sample.shift(), Ordering::Relaxed);
+        Ok(())
+    })?;
     scan.summaries = summaries;
+    scan.counters = Counters::new(&counted);
     for worker in workers {
         report.merge(worker.report);
+        scan.counters.merge(worker.counters);
     }
     if let Some(rejects) = rejects {
         rejects.finish()?;
@@ -107,20 +133,29 @@ pub(super) fn scan(
 
 fn scan_batch(
     inputs: &Inputs,
+    roles: &[Roles],
     worker: &mut Worker<'_>,
     rejects: Option<&RejectsWriter>,
     number: u64,
     batch: &RowBatch,
+    sample: Sample,
 ) -> Result<Scanned, BuildError> {
-    let schema = usize::from(inputs.people[batch.file() as usize].schema);
+    let schema_number = inputs.people[batch.file() as usize].schema;
+    let schema = usize::from(schema_number);
     let (mapping, columns) = (&inputs.mappings[schema], &inputs.columns[schema]);
+    let email_place = roles[schema].email.map(usize::from);
+    let list_places = [Canonical::Aliases, Canonical::PersonalEmails].map(|column| columns.places(column));
+    let manager_place = columns.places(Canonical::ManagerEmail).first().copied().map(usize::from);
+    let hasher = worker.keys.hasher();
     let mut scanned = Scanned {
         number,
         tenants: Vec::new(),
         tenant_of: Vec::with_capacity(batch.len()),
         keyed: Keyed::default(),
         domains: DomainCounts::new(),
-        records_size: 0,
+        mail_domains: MailDomainCounts::default(),
+        links: LinkCounts::default(),
+        sample,
         rejected: Vec::new(),
     };
     let mut tenants = Tenants::default();
@@ -146,16 +181,31 @@ fn scan_batch(
         inputs.aliases.add_to(tenant, &plain, &mut worker.further)?;
         let fields = RowFields { row, columns, further: &worker.further };
         let accepted = u32::try_from(scanned.tenant_of.len()).unwrap_or(u32::MAX);
-        let domains = &mut scanned.domains;
+        let (domains, links) = (&mut scanned.domains, &mut scanned.links);
         let outsider = matches!(person.kind(), Kind::Guest | Kind::External);
-        worker.keys.add(&fields, tenant, accepted, &mut scanned.keyed, |domain| {
+        let email = email_place.and_then(|place| row.field(place)).unwrap_or_default();
+        worker.keys.add(&fields, tenant, accepted, &mut scanned.keyed, |key| {
+            let domain = domain_of(key);
             if !outsider && inputs.is_foreign(tenant, domain) {
                 acceptance.warnings.insert(WarningKind::DomainNotOfTenant);
             }
             run.add(code, domain, domains);
+            if links.has(hasher, accepted, email, key.bytes()) { PRIMARY } else { 0 }
         })?;
+        scanned.mail_domains.add(code, email);
+        for &place in list_places.iter().copied().flatten() {
+            let list = row.field(place.into()).unwrap_or_default();
+            for address in list.split([';', ',', '|', ' ']).filter(|_| !list.is_empty()) {
+                scanned.mail_domains.add(code, address);
+            }
+        }
+        let manager = manager_place.and_then(|place| row.field(place)).unwrap_or_default();
+        if !manager.is_empty() {
+            scanned.links.name(hasher, code, manager);
+        }
+        worker.counters.add(schema_number, fields.stored());
+        scanned.sample.offer((number, place), schema_number, code, fields.stored());
         scanned.tenant_of.push(code);
-        scanned.records_size += record_size(fields.stored());
         worker.report.accept(&row, acceptance);
     }
     run.flush(&mut scanned.domains);
@@ -183,19 +233,26 @@ impl Scan {
     }
 
     fn add(&mut self, batch: Scanned) -> Result<(), BuildError> {
-        let first = u32::try_from(self.tenant_of.len()).map_err(|_| too_many())?;
+        let first = self.batch_starts.last().copied().unwrap_or(0);
         let codes: Vec<_> = batch.tenants.iter().map(|tenant| self.tenants.code(tenant)).collect();
+        let mut end = first;
         for code in batch.tenant_of {
             self.tenants.count(codes[code as usize], 1);
-            self.tenant_of.push(codes[code as usize]);
+            self.tenant_of.push(end, codes[code as usize]);
+            end += 1;
         }
+        self.mail_domains.append(batch.mail_domains, &codes);
+        self.links.append(batch.links, &codes, first);
+        self.sample.append(&batch.sample, &codes);
         self.keyed.append(&batch.keyed, first);
         for ((code, domain), people) in batch.domains {
             *self.domains.entry((codes[code as usize], domain)).or_default() += people;
         }
-        self.records_size += batch.records_size;
-        let end = u32::try_from(self.tenant_of.len()).ok().filter(|&end| end < 1 << 31);
-        self.batch_starts.push(end.ok_or_else(too_many)?);
+        // A batch is small, so the sum above cannot pass 2^32 before it is refused here.
+        if end >= 1 << 31 {
+            return Err(too_many());
+        }
+        self.batch_starts.push(end);
         if !batch.rejected.is_empty() {
             self.rejected.insert(batch.number, batch.rejected);
         }

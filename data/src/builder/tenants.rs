@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::rows::{RowNumber, Rows};
+
 /// Tenants in the order of their first appearance, with their number of people.
 #[derive(Debug, Default)]
 pub(super) struct Tenants {
@@ -51,5 +53,42 @@ impl Tenants {
     /// Just the identifiers, in the order of their codes.
     pub(super) fn into_names(self) -> Vec<String> {
         self.names
+    }
+}
+
+/// Tenant of each accepted row, as runs of rows: exports are ordered by tenant.
+#[derive(Debug, Default)]
+pub(super) struct RowTenants {
+    /// First row and tenant of each run.
+    runs: Vec<(RowNumber, u32)>,
+}
+
+impl RowTenants {
+    /// The next row's tenant; rows come in order.
+    pub(super) fn push(&mut self, row: RowNumber, tenant: u32) {
+        if self.runs.last().is_none_or(|last| last.1 != tenant) {
+            self.runs.push((row, tenant));
+        }
+    }
+
+    /// Tenant of a row. O(log runs).
+    pub(super) fn of(&self, row: RowNumber) -> u32 {
+        let behind = self.runs.partition_point(|run| run.0 <= row);
+        behind.checked_sub(1).map_or(0, |at| self.runs[at].1)
+    }
+
+    /// Runs of ordinals: first ordinal and tenant, ascending, none empty.
+    pub(super) fn of_ordinals(&self, rows: &Rows) -> Vec<(u32, u32)> {
+        let mut runs: Vec<(u32, u32)> = Vec::with_capacity(self.runs.len());
+        for &(row, tenant) in &self.runs {
+            let start = rows.ordinals_before(row);
+            if runs.last().is_some_and(|last| last.0 == start) {
+                runs.pop();
+            }
+            if runs.last().is_none_or(|last| last.1 != tenant) {
+                runs.push((start, tenant));
+            }
+        }
+        runs
     }
 }

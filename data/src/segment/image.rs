@@ -18,6 +18,28 @@ use crate::normalize::UNICODE_VERSION;
 const HEADER_SIZE: usize = size_of::<SegmentHeader>();
 const ENTRY_SIZE: usize = size_of::<SectionEntry>();
 
+/// A section that a segment will have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planned {
+    /// What its bytes are.
+    pub(crate) kind: SectionKind,
+    /// Which one of its kind.
+    pub(crate) index: u32,
+    /// How it is stored, as its structure numbers it.
+    pub(crate) encoding: u32,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// Items.
+    pub(crate) count: u64,
+}
+
+impl Planned {
+    /// The only section of its kind.
+    pub(crate) fn new(kind: SectionKind, size: u64, count: u64) -> Self {
+        Self { kind, index: 0, encoding: 0, size, count }
+    }
+}
+
 /// Where each section of a segment will stand.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -26,21 +48,31 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Lays out sections of these kinds, sizes and item counts, in this order.
-    pub(crate) fn new(sections: &[(SectionKind, u64, u64)]) -> Self {
+    /// Lays out these sections, in this order.
+    pub(crate) fn new(sections: &[Planned]) -> Self {
         let mut end = (HEADER_SIZE + sections.len() * ENTRY_SIZE) as u64;
         let mut entries = Vec::with_capacity(sections.len());
-        for &(kind, size, count) in sections {
+        for planned in sections {
             let offset = end.next_multiple_of(SECTION_ALIGN);
-            end = offset + size;
+            end = offset + planned.size;
             let mut entry = SectionEntry::new_zeroed();
-            entry.kind = (kind as u32).into();
+            entry.kind = (planned.kind as u32).into();
+            entry.index = planned.index.into();
             entry.offset = offset.into();
-            entry.size = size.into();
-            entry.count = count.into();
+            entry.size = planned.size.into();
+            entry.count = planned.count.into();
+            entry.encoding = planned.encoding.into();
             entries.push(entry);
         }
         Self { entries, size: end.next_multiple_of(SECTION_ALIGN) }
+    }
+
+    /// Makes the last section smaller, down to what was filled of it.
+    pub(crate) fn shrink_last(&mut self, size: u64) {
+        if let Some(last) = self.entries.last_mut().filter(|last| last.size.get() >= size) {
+            last.size = size.into();
+            self.size = (last.offset.get() + size).next_multiple_of(SECTION_ALIGN);
+        }
     }
 
     /// Size of the whole segment in bytes.
@@ -48,9 +80,15 @@ impl Plan {
         self.size
     }
 
-    /// Where the section of this kind stands.
+    /// Where the only section of this kind stands.
     pub(crate) fn range(&self, kind: SectionKind) -> Range<usize> {
-        let entry = self.entries.iter().find(|entry| entry.kind.get() == kind as u32);
+        self.range_of(kind, 0)
+    }
+
+    /// Where the section of this kind with this index stands.
+    pub(crate) fn range_of(&self, kind: SectionKind, index: u32) -> Range<usize> {
+        let is = |entry: &&SectionEntry| entry.kind.get() == kind as u32 && entry.index.get() == index;
+        let entry = self.entries.iter().find(is);
         range(entry.expect("the plan was made with this section"))
             .expect("a planned segment is in memory, so its offsets fit")
     }
@@ -131,9 +169,14 @@ impl Image {
 
     /// The section of this kind, with its number of items.
     pub(crate) fn section(&self, kind: SectionKind) -> Result<(Range<usize>, u64), Corrupt> {
-        let entry = self.entries.iter().find(|entry| entry.kind.get() == kind as u32);
-        let found = entry.and_then(|entry| Some((range(entry)?, entry.count.get())));
-        found.ok_or_else(|| Corrupt::new(format!("segment has no section '{}'", kind.name())))
+        self.section_of(kind, 0).map(|(range, entry)| (range, entry.count.get()))
+    }
+
+    /// The section of this kind with this index, and its line in the table.
+    pub(crate) fn section_of(&self, kind: SectionKind, index: u32) -> Result<(Range<usize>, &SectionEntry), Corrupt> {
+        let is = |entry: &&SectionEntry| entry.kind.get() == kind as u32 && entry.index.get() == index;
+        let found = self.entries.iter().find(is).and_then(|entry| Some((range(entry)?, entry)));
+        found.ok_or_else(|| Corrupt::new(format!("segment has no section '{}' {index}", kind.name())))
     }
 
     /// Compares the checksums of all sections. O(segment).

@@ -1,86 +1,171 @@
 //! Key hash → ordinals: the index behind addresses, person identifiers, names and domains.
 //!
 //! # How it works
-//! A bucketed hash table that is built once. A bucket is one cache line: 12 fingerprints of one byte
-//! beside the 12 references they guard, so a look-up of an absent key reads one line and is done
-//! unless a fingerprint happens to agree (12/255 ≈ 3 %). The bucket is chosen by the high bits of the
-//! hash (multiply-shift, Lemire 2016), the fingerprint is its low byte. A bucket that overflows says so
-//! and spills into the next one.
+//! A bucketed hash table that is built once. A bucket is one cache line: fingerprints of one byte in
+//! ascending order, then the references they guard, as many bits each as this index needs; 16 of both for
+//! up to 16.7 million people, never fewer than 12. The bucket is chosen by the high bits of the hash
+//! (multiply-shift, Lemire 2016), the fingerprint is its low byte, never 0.
+//!
+//! What finds no room goes on to the next bucket, and it is always the keys with the greatest fingerprints
+//! that go (ordered hashing, Amble and Knuth 1974). So the last fingerprint of a full bucket says who may be
+//! behind it: a look-up reads on only when its own is as great. At the load of 0.88 half of the buckets are
+//! full, yet 93 of 100 look-ups of absent keys end in their first line. A mark for overflow, which this
+//! order makes needless, would send the others on too.
 //!
 //! The index holds no keys: whoever asks compares the whole key with the record (the fingerprint only
 //! rejects). Keys of the same 64-bit hash share a reference; the comparison tells them apart.
 //!
 //! # Bytes
 //! ```text
-//! 0    bucket_count u32 · spill_max u32 · word_count u64 · zero to 64
-//! 64   bucket_count × 64 bytes:
-//!          fingerprint u8 × 12 (0 = free) · overflow u8 · zero × 3 · reference u32 × 12
-//! ...  word_count × u32: posting lists, each a count and that many ordinals in ascending order
+//! 0    home_count u32 · spill_max u32 · ordinal_end u32 · word_count u32
+//! 16   reference_bits u32 · slot_count u32 · zero to 64
+//! 64   (home_count + spill_max) × 64 bytes:
+//!          fingerprint u8 × slot_count (0 = free, only behind used ones)
+//!          reference × slot_count, reference_bits each, lowest bit first · zero bits
+//! ...  word_count × u32: posting lists, ordinals in ascending order, the last one with bit 31 set
+//!
+//! 24 bits a reference:  |f f f f f f f f f f f f f f f f|r00|r01|r02|r03| ... |r15|
+//!                       0                               16  19  22           61
 //! ```
-//! A reference below 2³¹ is an ordinal; above, the rest is the place of a posting list in words.
+//! A reference below `ordinal_end` is an ordinal; from there on, the rest is the place of a posting list in
+//! words. One range for both, not a flag, spares a bit: 16 slots instead of 15 at 10 million people.
 //!
 //! # Trade-offs
-//! 7.5 bytes a key at a load of 0.7. A minimal perfect hash with fingerprints needs 4–5, but one more
-//! dependent read, and its own verification of hostile bytes.
+//! 4.6 bytes a key; nothing can be added without building anew. A fingerprint of one byte lets 7 of 100
+//! absent keys meet one and read a record in vain; two bytes would let none, for a third more space. The
+//! few keys with the greatest fingerprints may have to read some dozen lines, one behind the other. An
+//! index with narrow references could hold more than 16 in a bucket, but what two words compare is
+//! quicker, and small indexes cost little. A minimal perfect hash with fingerprints needs about the same
+//! bytes, but one more dependent read, and its own verification of hostile bytes.
 
-use zerocopy::little_endian::{U32, U64};
+use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::{CANDIDATES_MAX, Corrupt, LookupError, Ordinal};
 
-/// References in a bucket.
-const SLOT_COUNT: usize = 12;
-/// Keys a bucket holds on average: a load of 0.7 keeps 9 of 10 look-ups within one line.
-const KEYS_PER_BUCKET: f64 = 8.4;
-/// Marks a reference to a posting list.
-const POSTINGS_BIT: u32 = 1 << 31;
+/// One cache line.
+pub(super) const BUCKET_SIZE: usize = 64;
+/// As many fingerprints as two words hold.
+const SLOT_COUNT_MAX: usize = 16;
+/// Widest reference.
+pub(super) const REFERENCE_BITS_MAX: u32 = 32;
+/// Most buckets that a look-up reads behind its home: a bound for hostile bytes; random hashes need about
+/// a hundred.
+pub(super) const SPILL_MAX: u32 = 1 << 12;
+/// Marks the last ordinal of a posting list.
+pub(super) const LAST_BIT: u32 = 1 << 31;
+
+/// Fingerprints and references.
+type Bucket = [u8; BUCKET_SIZE];
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct Head {
-    bucket_count: U32,
+    home_count: U32,
     spill_max: U32,
-    word_count: U64,
-    reserved: [u8; 48],
+    ordinal_end: U32,
+    word_count: U32,
+    reference_bits: U32,
+    slot_count: U32,
+    reserved: [u8; 40],
 }
 
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct Bucket {
-    fingerprints: [u8; SLOT_COUNT],
-    overflow: u8,
-    reserved: [u8; 3],
-    references: [U32; SLOT_COUNT],
+const _: () = assert!(size_of::<Head>() == BUCKET_SIZE);
+
+/// What the head says, checked once when the segment is opened: small, and owns nothing of the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexLayout {
+    /// Buckets that keys are hashed to; at least one.
+    pub(super) home_count: u32,
+    /// Buckets behind the last home, and the most that a key is away from its home.
+    pub(super) spill_max: u32,
+    /// References below are ordinals.
+    pub(super) ordinal_end: u32,
+    /// Words of all posting lists.
+    pub(super) word_count: u32,
+    reference_bits: u32,
+    slot_count: usize,
+    /// The bytes of a bucket's second word that are fingerprints, and how far up the last one is.
+    second_mask: u64,
+    last_shift: u32,
 }
 
-const _: () = {
-    assert!(size_of::<Head>() == 64);
-    assert!(size_of::<Bucket>() == 64);
-};
+impl IndexLayout {
+    /// The layout with references of this width; no buckets yet.
+    pub(super) fn new(reference_bits: u32) -> Self {
+        let slot_count = slot_count(reference_bits);
+        let last_shift = 8 * (u32::try_from(slot_count).expect("at most 16") - 9);
+        Self {
+            home_count: 1,
+            spill_max: 0,
+            ordinal_end: 0,
+            word_count: 0,
+            reference_bits,
+            slot_count,
+            second_mask: u64::MAX >> (56 - last_shift),
+            last_shift,
+        }
+    }
 
-/// Reader of a key index. Borrowed from the section, checked once by [`KeyIndex::open`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct KeyIndex<'a> {
-    buckets: &'a [Bucket],
-    words: &'a [U32],
-    /// Buckets that keys are hashed to; the ones behind take the last one's spill.
-    home_count: u64,
-    spill_max: usize,
-}
-
-impl<'a> KeyIndex<'a> {
     /// Checks the head and the sizes. O(1).
-    pub(crate) fn open(bytes: &'a [u8]) -> Result<Self, Corrupt> {
+    pub(crate) fn open(section: &[u8]) -> Result<Self, Corrupt> {
         let corrupt = || Corrupt::new("key index does not fill its section");
-        let (head, rest) = Head::ref_from_prefix(bytes).map_err(|_| corrupt())?;
-        let bucket_count = head.bucket_count.get() as usize;
-        let (buckets, rest) =
-            <[Bucket]>::ref_from_prefix_with_elems(rest, bucket_count).map_err(|_| corrupt())?;
-        let word_count = usize::try_from(head.word_count.get()).map_err(|_| corrupt())?;
-        let (words, _) = <[U32]>::ref_from_prefix_with_elems(rest, word_count).map_err(|_| corrupt())?;
-        let spill_max = head.spill_max.get() as usize;
-        let home_count = bucket_count.checked_sub(spill_max).filter(|&n| n > 0).ok_or_else(corrupt)?;
-        Ok(Self { buckets, words, home_count: home_count as u64, spill_max })
+        let (head, _) = Head::ref_from_prefix(section).map_err(|_| corrupt())?;
+        let reference_bits = head.reference_bits.get();
+        if !(1..=REFERENCE_BITS_MAX).contains(&reference_bits)
+            || head.slot_count.get() as usize != slot_count(reference_bits)
+        {
+            return Err(Corrupt::new("key index with buckets of another shape"));
+        }
+        let layout = Self {
+            home_count: head.home_count.get(),
+            spill_max: head.spill_max.get(),
+            ordinal_end: head.ordinal_end.get(),
+            word_count: head.word_count.get(),
+            ..Self::new(reference_bits)
+        };
+        if layout.home_count == 0 || layout.spill_max > SPILL_MAX || layout.size() > section.len() as u64 {
+            return Err(corrupt());
+        }
+        Ok(layout)
+    }
+
+    /// Writes the head that [`Self::open`] reads.
+    pub(super) fn write_head(&self, section: &mut [u8]) {
+        let (head, _) = Head::mut_from_prefix(section).expect("a section of Self::size() bytes");
+        head.home_count = self.home_count.into();
+        head.spill_max = self.spill_max.into();
+        head.ordinal_end = self.ordinal_end.into();
+        head.word_count = self.word_count.into();
+        head.reference_bits = self.reference_bits.into();
+        head.slot_count = u32::try_from(self.slot_count).expect("at most 16").into();
+    }
+
+    /// Bytes of the whole section.
+    pub(super) fn size(&self) -> u64 {
+        // Far below 2^64: no factor is over 32 bits.
+        self.words_offset() + 4 * u64::from(self.word_count)
+    }
+
+    /// Where the posting lists start.
+    pub(super) fn words_offset(&self) -> u64 {
+        (1 + u64::from(self.home_count) + u64::from(self.spill_max)) * BUCKET_SIZE as u64
+    }
+
+    /// References in a bucket.
+    pub(super) fn slot_count(&self) -> usize {
+        self.slot_count
+    }
+
+    /// Number of the bucket that a look-up reads first.
+    pub(super) fn home(&self, hash: u64) -> usize {
+        let place = (u128::from(hash) * u128::from(self.home_count)) >> 64;
+        usize::try_from(place).expect("less than home_count, which has 32 bits")
+    }
+
+    /// Where in the section the bucket starts that a look-up reads first: to prefetch it.
+    pub(crate) fn bucket_offset(&self, hash: u64) -> usize {
+        (1 + self.home(hash)) * BUCKET_SIZE
     }
 
     /// Calls `visit` with every ordinal that may have the key. Expected: one cache line for an absent
@@ -88,8 +173,24 @@ impl<'a> KeyIndex<'a> {
     ///
     /// # Errors
     /// [`LookupError::TooMany`] beyond that, corrupt bytes, or what `visit` returns.
+    #[inline]
     pub(crate) fn candidates(
         &self,
+        section: &[u8],
+        hash: u64,
+        visit: impl FnMut(Ordinal) -> Result<(), LookupError>,
+    ) -> Result<(), LookupError> {
+        let matches = self.matches(self.home_bucket(section, hash)?, fingerprint(hash));
+        if matches.slots == [0; 2] && !matches.goes_on {
+            return Ok(());
+        }
+        self.candidates_from_home(section, hash, visit)
+    }
+
+    /// [`Self::candidates`] without its short way out, which is small enough to be inlined.
+    fn candidates_from_home(
+        &self,
+        section: &[u8],
         hash: u64,
         mut visit: impl FnMut(Ordinal) -> Result<(), LookupError>,
     ) -> Result<(), LookupError> {
@@ -98,236 +199,214 @@ impl<'a> KeyIndex<'a> {
             left = left.checked_sub(1).ok_or(LookupError::TooMany)?;
             visit(Ordinal(ordinal))
         };
-        let fingerprint = fingerprint(hash);
-        let first = home(hash, self.home_count);
-        for bucket in self.buckets.iter().skip(first).take(self.spill_max + 1) {
-            for (slot, &stored) in bucket.fingerprints.iter().enumerate() {
-                if stored == fingerprint {
-                    let reference = bucket.references[slot].get();
-                    if reference & POSTINGS_BIT == 0 {
-                        visit(reference)?;
-                    } else {
-                        for ordinal in self.posting_list(reference & !POSTINGS_BIT)? {
-                            visit(ordinal.get())?;
-                        }
-                    }
+        let (buckets, _) = section.get(self.bucket_offset(hash)..).unwrap_or_default().as_chunks();
+        for bucket in buckets.iter().take(1 + self.spill_max as usize) {
+            let matches = self.matches(bucket, fingerprint(hash));
+            let goes_on = matches.goes_on;
+            for slot in matches {
+                let reference = self.reference(bucket, slot);
+                match reference.checked_sub(self.ordinal_end) {
+                    None => visit(reference)?,
+                    Some(place) => self.for_each_posting(section, place, &mut visit)?,
                 }
             }
-            if bucket.overflow == 0 {
+            if !goes_on {
                 break;
             }
         }
         Ok(())
     }
 
-    fn posting_list(&self, place: u32) -> Result<&'a [U32], Corrupt> {
-        let list = self.words.get(place as usize..).and_then(|words| {
-            let (count, rest) = words.split_first()?;
-            rest.get(..count.get() as usize)
-        });
-        list.ok_or_else(|| Corrupt::new("posting list reaches beyond its section"))
+    /// Puts ordinals that may have the key into `out` and returns how many: those that stand in its first
+    /// bucket, as far as there is room. A hint about which records to prefetch, from one cache line; the
+    /// whole answer is [`Self::candidates`].
+    #[inline]
+    pub(crate) fn first_candidates(&self, section: &[u8], hash: u64, out: &mut [u32]) -> usize {
+        let Ok(bucket) = self.home_bucket(section, hash) else { return 0 };
+        let references = self.matches(bucket, fingerprint(hash)).map(|slot| self.reference(bucket, slot));
+        let ordinals = references.filter(|&reference| reference < self.ordinal_end);
+        out.iter_mut().zip(ordinals).map(|(place, ordinal)| *place = ordinal).count()
+    }
+
+    /// The bucket that a look-up reads first.
+    #[inline]
+    fn home_bucket<'a>(&self, section: &'a [u8], hash: u64) -> Result<&'a Bucket, Corrupt> {
+        let bucket = section.get(self.bucket_offset(hash)..).and_then(<[u8]>::first_chunk);
+        bucket.ok_or_else(|| Corrupt::new("bucket reaches beyond its section"))
+    }
+
+    /// Compares all fingerprints of a bucket at once: two words of eight.
+    #[inline]
+    fn matches(&self, bucket: &Bucket, fingerprint: u8) -> Matches {
+        let pattern = u64::from_le_bytes([fingerprint; 8]);
+        let (words, _) = bucket.as_chunks();
+        let [low, high] = [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])];
+        // Free slots come last: where there is one, this is 0 and nothing is behind the bucket. The shift is
+        // below 64; wrapping_shr spares its check.
+        let [greatest, ..] = high.wrapping_shr(self.last_shift).to_le_bytes();
+        Matches {
+            slots: [zero_bytes(low ^ pattern), zero_bytes(high ^ pattern) & self.second_mask],
+            goes_on: greatest != 0 && fingerprint >= greatest,
+        }
+    }
+
+    /// Calls `visit` with the ordinals of a posting list.
+    fn for_each_posting(
+        &self,
+        section: &[u8],
+        place: u32,
+        mut visit: impl FnMut(u32) -> Result<(), LookupError>,
+    ) -> Result<(), LookupError> {
+        let start = self.words_offset() + 4 * u64::from(place);
+        let bytes = usize::try_from(start).ok().and_then(|start| section.get(start..)).unwrap_or_default();
+        let left = self.word_count.saturating_sub(place) as usize;
+        for word in bytes.as_chunks().0.iter().take(left) {
+            let word = u32::from_le_bytes(*word);
+            visit(word & !LAST_BIT)?;
+            if word & LAST_BIT != 0 {
+                return Ok(());
+            }
+        }
+        Err(Corrupt::new("posting list reaches beyond its section").into())
+    }
+
+    /// Reads the reference of a slot.
+    fn reference(&self, bucket: &Bucket, slot: usize) -> u32 {
+        let (byte, shift) = self.reference_place(slot);
+        let word = bucket[byte..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+        let mask = u64::from(u32::MAX >> (REFERENCE_BITS_MAX - self.reference_bits));
+        u32::try_from(word >> shift & mask).expect("masked to 32 bits")
+    }
+
+    /// Writes the reference of a slot, which is free.
+    pub(super) fn set_reference(&self, bucket: &mut Bucket, slot: usize, reference: u32) {
+        let (byte, shift) = self.reference_place(slot);
+        let word = bucket[byte..].first_chunk_mut().expect("place of a whole word");
+        *word = (u64::from_le_bytes(*word) | u64::from(reference) << shift).to_le_bytes();
+    }
+
+    /// Which eight bytes of a bucket hold the reference of a slot, and how far up in them it is. The last
+    /// references take the bucket's last word, so that no read reaches beyond it.
+    fn reference_place(&self, slot: usize) -> (usize, usize) {
+        let bit = 8 * self.slot_count + self.reference_bits as usize * slot;
+        let byte = (bit / 8).min(BUCKET_SIZE - 8);
+        (byte, bit - 8 * byte)
     }
 }
 
-/// A key index that is about to be written: its size is known, its bytes are not yet.
+/// Slots of a bucket whose fingerprint agrees, in ascending order.
 #[derive(Debug)]
-pub(crate) struct KeyIndexBuilder {
-    entries: Vec<(u64, u32)>,
-    home_count: u32,
-    spill_count: u32,
-    word_count: u64,
-    key_count: u64,
+struct Matches {
+    /// The high bit of each byte that agrees.
+    slots: [u64; 2],
+    /// Whether further buckets may have the key.
+    goes_on: bool,
 }
 
-impl KeyIndexBuilder {
-    /// Takes (hash, ordinal) pairs in any order, repetitions included. O(n log n), in place.
-    pub(crate) fn new(mut entries: Vec<(u64, u32)>) -> Self {
-        entries.sort_unstable();
-        entries.dedup();
-        let mut word_count = 0;
-        let mut key_count = 0_u64;
-        for group in entries.chunk_by(|a, b| a.0 == b.0) {
-            key_count += 1;
-            if group.len() > 1 {
-                word_count += 1 + group.len() as u64;
-            }
+impl Iterator for Matches {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        let word = usize::from(self.slots[0] == 0);
+        let slots = &mut self.slots[word];
+        if *slots == 0 {
+            return None;
         }
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-        let home_count = ((key_count as f64 / KEYS_PER_BUCKET).ceil() as u32).max(1);
-        let mut builder = Self { entries, home_count, spill_count: 0, word_count, key_count };
-        let mut last = 0;
-        let mut spill_count = 0;
-        builder.place(|home, bucket, _, _| {
-            last = last.max(bucket);
-            spill_count = spill_count.max(bucket - home);
-        });
-        // Room behind the last home for its own spill, and the reader's bound on reading on.
-        let beyond = (last + 1).saturating_sub(builder.home_count as usize);
-        builder.spill_count = u32::try_from(spill_count.max(beyond)).expect("fewer buckets than entries");
-        builder
-    }
-
-    /// Distinct key hashes.
-    pub(crate) fn key_count(&self) -> u64 {
-        self.key_count
-    }
-
-    /// Bytes that [`Self::write`] fills.
-    pub(crate) fn size(&self) -> u64 {
-        (1 + u64::from(self.home_count) + u64::from(self.spill_count)) * 64 + 4 * self.word_count
-    }
-
-    /// Fills `out`, which is zero and of [`Self::size`] bytes. O(n).
-    pub(crate) fn write(&self, out: &mut [u8]) {
-        let sized = "the section was laid out with this builder's size";
-        let bucket_count = self.home_count + self.spill_count;
-        let (head, rest) = Head::mut_from_prefix(out).expect(sized);
-        head.bucket_count = bucket_count.into();
-        head.spill_max = self.spill_count.into();
-        head.word_count = self.word_count.into();
-        let (buckets, rest) =
-            <[Bucket]>::mut_from_prefix_with_elems(rest, bucket_count as usize).expect(sized);
-        let word_count = usize::try_from(self.word_count).expect(sized);
-        let (words, _) = <[U32]>::mut_from_prefix_with_elems(rest, word_count).expect(sized);
-        let mut next_word = 0;
-        self.place(|home, bucket, slot, group| {
-            for passed in &mut buckets[home..bucket] {
-                passed.overflow = 1;
-            }
-            let reference = match group {
-                [(_, ordinal)] => *ordinal,
-                list => {
-                    let place = next_word;
-                    words[place] = u32::try_from(list.len()).expect("fewer postings than ordinals").into();
-                    next_word += 1;
-                    for (_, ordinal) in list {
-                        words[next_word] = (*ordinal).into();
-                        next_word += 1;
-                    }
-                    POSTINGS_BIT | u32::try_from(place).expect("the builder caps postings at 2^31 words")
-                }
-            };
-            buckets[bucket].fingerprints[slot] = fingerprint(group[0].0);
-            buckets[bucket].references[slot] = reference.into();
-        });
-    }
-
-    /// Whether references can address all posting lists.
-    pub(crate) fn fits(&self) -> bool {
-        self.word_count < u64::from(POSTINGS_BIT) && self.entries.iter().all(|e| e.1 < POSTINGS_BIT)
-    }
-
-    /// Gives each key its slot: `put(home bucket, bucket, slot, entries of the key)`. As the entries are
-    /// in the order of their hashes they are in the order of their home buckets too.
-    fn place(&self, mut put: impl FnMut(usize, usize, usize, &[(u64, u32)])) {
-        let mut bucket = 0;
-        let mut used = 0;
-        for group in self.entries.chunk_by(|a, b| a.0 == b.0) {
-            let home = home(group[0].0, u64::from(self.home_count));
-            if home > bucket {
-                (bucket, used) = (home, 0);
-            } else if used == SLOT_COUNT {
-                (bucket, used) = (bucket + 1, 0);
-            }
-            put(home, bucket, used, group);
-            used += 1;
-        }
+        let slot = 8 * word + slots.trailing_zeros() as usize / 8;
+        *slots &= *slots - 1;
+        Some(slot)
     }
 }
 
-fn home(hash: u64, home_count: u64) -> usize {
-    let place = (u128::from(hash) * u128::from(home_count)) >> 64;
-    usize::try_from(place).expect("less than home_count, which counts buckets in memory")
+/// Slots that fit into a bucket: 12 to 16.
+fn slot_count(reference_bits: u32) -> usize {
+    (8 * BUCKET_SIZE / (8 + reference_bits as usize)).min(SLOT_COUNT_MAX)
 }
 
-fn fingerprint(hash: u64) -> u8 {
+/// What a bucket keeps of a hash: its low byte, as the high bits choose the bucket. 0 is for free slots.
+pub(super) fn fingerprint(hash: u64) -> u8 {
     hash.to_le_bytes()[0].max(1)
+}
+
+/// The high bit of each byte that is zero (exact; Warren, Hacker's Delight, 6-1).
+fn zero_bytes(word: u64) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    !(((word & LOW) + LOW) | word | LOW)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
     use proptest::prelude::*;
 
+    use super::super::key_index_builder::tests::{build, spread};
     use super::*;
 
-    fn build(entries: &[(u64, u32)]) -> Vec<u8> {
-        let builder = KeyIndexBuilder::new(entries.to_vec());
-        let mut bytes = vec![0; usize::try_from(builder.size()).unwrap()];
-        builder.write(&mut bytes);
-        bytes
-    }
-
-    fn find(index: &KeyIndex<'_>, hash: u64) -> BTreeSet<u32> {
-        let mut found = BTreeSet::new();
-        index
-            .candidates(hash, |ordinal| {
-                found.insert(ordinal.0);
-                Ok(())
-            })
-            .unwrap();
-        found
-    }
-
-    fn spread(i: u64) -> u64 {
-        xxhash_rust::xxh3::xxh3_64(&i.to_le_bytes())
+    #[test]
+    fn references_of_all_widths_are_read_back() {
+        for bits in 1..=REFERENCE_BITS_MAX {
+            let layout = IndexLayout::new(bits);
+            let mut bucket = [0; BUCKET_SIZE];
+            let reference = |slot: usize| u32::try_from(spread(slot as u64) % (1 << bits)).unwrap();
+            for slot in 0..layout.slot_count() {
+                bucket[slot] = 0xff;
+                layout.set_reference(&mut bucket, slot, reference(slot));
+            }
+            for slot in 0..layout.slot_count() {
+                assert_eq!(layout.reference(&bucket, slot), reference(slot), "{bits} bits, slot {slot}");
+            }
+            assert!(bucket[..layout.slot_count()].iter().all(|&fingerprint| fingerprint == 0xff));
+        }
     }
 
     #[test]
-    fn every_key_is_found_and_most_absent_keys_meet_no_fingerprint() {
-        let entries: Vec<_> = (0..100_000).map(|i| (spread(i), u32::try_from(i).unwrap())).collect();
-        let bytes = build(&entries);
-        let index = KeyIndex::open(&bytes).unwrap();
-        for &(hash, ordinal) in &entries {
-            assert!(find(&index, hash).contains(&ordinal));
+    fn heads_that_say_too_much_are_refused() {
+        let bytes = build(&[(1, 1), (2, 2), (2, 3)]);
+        assert!(IndexLayout::open(&bytes).is_ok());
+        assert!(IndexLayout::open(&bytes[..bytes.len() - 1]).is_err());
+        assert!(IndexLayout::open(&[]).is_err());
+        let wrong =
+            [(0, 0), (0, u32::MAX), (4, SPILL_MAX + 1), (12, u32::MAX), (16, 0), (16, 33), (20, 0), (20, 17)];
+        for (place, wrong) in wrong {
+            let mut bytes = bytes.clone();
+            bytes[place..place + 4].copy_from_slice(&wrong.to_le_bytes());
+            assert!(IndexLayout::open(&bytes).is_err(), "{wrong} at {place}");
         }
-        let met = (100_000..200_000).filter(|&i| !find(&index, spread(i)).is_empty()).count();
-        assert!(met < 6_000, "{met} of 100,000 absent keys met a fingerprint");
-        assert!(bytes.len() < 800_000, "{} bytes for 100,000 keys", bytes.len());
-    }
-
-    #[test]
-    fn a_key_that_everybody_shares_and_keys_of_one_bucket_are_found() {
-        let shared: Vec<_> = (0..10_000).map(|ordinal| (u64::MAX, ordinal)).collect();
-        let crowded: Vec<_> = (0..1_000).map(|i| (u64::MAX - 256 * u64::from(i) - 1, i)).collect();
-        let bytes = build(&[shared, crowded].concat());
-        let index = KeyIndex::open(&bytes).unwrap();
-        assert_eq!(find(&index, u64::MAX).len(), 10_000);
-        for i in 0..1_000 {
-            assert!(find(&index, u64::MAX - 256 * u64::from(i) - 1).contains(&i));
-        }
-        assert_eq!(find(&index, 1), BTreeSet::new());
     }
 
     proptest! {
         #[test]
-        fn candidates_hold_all_ordinals_of_a_key(
-            entries in prop::collection::vec((any::<u64>().prop_map(|h| h % 97 * 0x0123_4567_89ab_cdef), 0_u32..50), 0..300),
+        fn corrupt_bytes_are_errors_or_false_candidates_never_panics(
+            at in any::<prop::sample::Index>(), bits in 1_u8.., cut in any::<prop::sample::Index>(),
+            in_head in any::<bool>(),
         ) {
-            let bytes = build(&entries);
-            let index = KeyIndex::open(&bytes).unwrap();
-            let mut expected = BTreeMap::<u64, BTreeSet<u32>>::new();
-            for (hash, ordinal) in entries {
-                expected.entry(hash).or_default().insert(ordinal);
-            }
-            for (hash, ordinals) in expected {
-                prop_assert!(find(&index, hash).is_superset(&ordinals));
+            let entries: Vec<_> = (0..200).map(|i| (spread(i % 150), u32::try_from(i).unwrap())).collect();
+            let mut bytes = build(&entries);
+            let place = at.index(if in_head { 24 } else { bytes.len() });
+            bytes[place] ^= bits;
+            bytes.truncate(bytes.len() - cut.index(8));
+            if let Ok(layout) = IndexLayout::open(&bytes) {
+                for i in 0..300 {
+                    let _ = layout.candidates(&bytes, spread(i), |_| Ok(()));
+                    layout.first_candidates(&bytes, spread(i), &mut [0; 2]);
+                }
             }
         }
 
         #[test]
-        fn corrupt_bytes_are_errors_or_false_candidates_never_panics(
-            at in any::<prop::sample::Index>(), bits in 1_u8.., cut in any::<prop::sample::Index>(),
+        fn any_bytes_under_any_head_never_panic(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..2_000), hash in any::<u64>(),
+            homes in 0_u32..20, spill in 0_u32..20, end in any::<u32>(), words in 0_u32..100, width in 0_u32..34,
         ) {
-            let entries: Vec<_> = (0..200).map(|i| (spread(i % 150), u32::try_from(i).unwrap())).collect();
-            let mut bytes = build(&entries);
-            let place = at.index(bytes.len());
-            bytes[place] ^= bits;
-            bytes.truncate(bytes.len() - cut.index(8));
-            if let Ok(index) = KeyIndex::open(&bytes) {
-                for i in 0..300 {
-                    let _ = index.candidates(spread(i), |_| Ok(()));
+            let head = [homes, spill, end, words, width, u32::try_from(slot_count(width)).unwrap()];
+            for (place, number) in bytes.as_chunks_mut().0.iter_mut().zip(head) {
+                *place = number.to_le_bytes();
+            }
+            if let Ok(layout) = IndexLayout::open(&bytes) {
+                for hash in (0..256).map(|i| hash.wrapping_add(i)) {
+                    let _ = layout.candidates(&bytes, hash, |_| Ok(()));
+                    let _ = layout.candidates(&bytes[..bytes.len() / 2], hash, |_| Ok(()));
+                    layout.first_candidates(&bytes, hash, &mut [0; 2]);
                 }
             }
         }

@@ -7,9 +7,10 @@ use persondb_protocol::control::PEOPLE_COUNT_MAX;
 use smallvec::SmallVec;
 
 use super::{
-    Ambiguity, Corrupt, DomainLine, Fields, KeyHasher, Parts, PersonRef, Segment, for_each_address,
-    for_each_name, is_dotless_domain,
+    Ambiguity, Corrupt, DomainLine, Fields, KeyHasher, Parts, PersonRef, Segment, for_each_name,
+    is_dotless_domain,
 };
+use super::scratch::with_scratch;
 use crate::normalize::{
     AddressKey, KeyBuffer, address_key, address_key_equals, domain_key, folded_name, german_form, strip_dots,
     strip_subaddress,
@@ -162,7 +163,6 @@ impl<B: AsRef<[u8]>> Segment<B> {
         let parts = self.parts();
         let hasher = parts.view.hasher;
         let tenant_hash = hasher.tenant(tenant);
-        let index = parts.index(&parts.view.name_index)?;
         let mut hits = Hits::default();
         let (mut key, mut other, mut joined) = (KeyBuffer::new(), KeyBuffer::new(), String::new());
         folded_name(full_name, &mut key);
@@ -173,10 +173,14 @@ impl<B: AsRef<[u8]>> Segment<B> {
             if key.is_empty() {
                 break;
             }
-            index.candidates(KeyHasher::name(tenant_hash, &key), |ordinal| {
+            let hash = KeyHasher::name(tenant_hash, &key);
+            parts.candidates(&parts.view.name_index, hash, |ordinal| {
                 let person = parts.person(ordinal)?;
                 let mut same = false;
-                for_each_name(&person, &mut joined, &mut other, |name| same |= name == &key[..])?;
+                with_scratch(|scratch| {
+                    let names = person.decode(person.schema().name_places(), scratch)?;
+                    for_each_name(&names, &mut joined, &mut other, |name| same |= name == &key[..])
+                })?;
                 if same && person.tenant_id()? == tenant {
                     hits.push(Hit { person, matched: Matched::Name });
                 }
@@ -215,10 +219,14 @@ impl<'a> Parts<'a> {
     /// Everybody who has the address literally.
     fn with_address(&self, key: &AddressKey<'_>, scope: Scope<'_>) -> Result<Hits<'a>, LookupError> {
         let mut hits = Hits::default();
-        let index = self.index(&self.view.address_index)?;
-        index.candidates(self.view.hasher.address(key.bytes()), |ordinal| {
+        let hash = self.view.hasher.address(key.bytes());
+        self.candidates(&self.view.address_index, hash, |ordinal| {
             let person = self.person(ordinal)?;
-            let matched = matched_by(&person, |stored| address_key_equals(stored, key))?;
+            let primary = with_scratch(|scratch| person.has_email(key.bytes(), scratch))?;
+            let matched = match primary {
+                true => Some(Matched::Primary),
+                false => matched_by(&person, |stored| address_key_equals(stored, key))?,
+            };
             if let Some(matched) = matched
                 && within(&person, scope)?
             {
@@ -234,6 +242,10 @@ impl<'a> Parts<'a> {
     /// public domains where they never count).
     fn with_looser_address(&self, key: &AddressKey<'_>, scope: Scope<'_>) -> Result<Hits<'a>, LookupError> {
         let mut hits = Hits::default();
+        let public = is_dotless_domain(key.domain());
+        if !self.view.has_looser_domains && !public {
+            return Ok(hits);
+        }
         let mut dots_tenants = SmallVec::<[u32; 4]>::new();
         let mut shorter = KeyBuffer::new();
         self.for_each_domain_line(key.domain(), |line| {
@@ -243,24 +255,23 @@ impl<'a> Parts<'a> {
             let stripped = line.subaddress.and_then(|c| strip_subaddress(key, c, &mut shorter));
             if let Some(stripped) = stripped {
                 for &hit in self.with_address(&stripped, scope)?.iter() {
-                    if hit.person.tenant_code() == line.tenant {
+                    if hit.person.tenant_code()? == line.tenant {
                         hits.push(Hit { matched: looser(hit.matched, Matched::Subaddress), ..hit });
                     }
                 }
             }
             Ok(())
         })?;
-        let public = is_dotless_domain(key.domain());
         if !hits.is_empty() || (dots_tenants.is_empty() && !public) {
             return Ok(hits);
         }
         let mut own = KeyBuffer::new();
         let dotless = strip_dots(key, &mut shorter);
         let wanted = dotless.as_ref().map_or(key.bytes(), AddressKey::bytes);
-        let index = self.index(&self.view.address_index)?;
-        index.candidates(self.view.hasher.dotless(wanted), |ordinal| {
+        let hash = self.view.hasher.dotless(wanted);
+        self.candidates(&self.view.address_index, hash, |ordinal| {
             let person = self.person(ordinal)?;
-            if !public && !dots_tenants.contains(&person.tenant_code()) {
+            if !public && !dots_tenants.contains(&person.tenant_code()?) {
                 return Ok(());
             }
             let mut buffer = KeyBuffer::new();
@@ -281,10 +292,14 @@ impl<'a> Parts<'a> {
 
     /// Adds everybody of a tenant with this identifier.
     fn with_person_id(&self, tenant: &str, wanted: &str, hits: &mut Hits<'a>) -> Result<(), LookupError> {
-        let index = self.index(&self.view.person_index)?;
-        index.candidates(self.view.hasher.person(tenant, wanted), |ordinal| {
+        let hash = self.view.hasher.person(tenant, wanted);
+        self.candidates(&self.view.person_index, hash, |ordinal| {
             let person = self.person(ordinal)?;
-            if Fields::person_id(&person)? == wanted && person.tenant_id()? == tenant {
+            let is_meant = with_scratch(|scratch| {
+                let fields = person.decode(person.schema().identifier_places(), scratch)?;
+                Ok::<_, Corrupt>(fields.person_id()? == wanted)
+            })?;
+            if is_meant && person.tenant_id()? == tenant {
                 hits.push(Hit { person, matched: Matched::PersonId });
             }
             Ok(())
@@ -297,8 +312,8 @@ impl<'a> Parts<'a> {
         mut visit: impl FnMut(DomainLine<'a>) -> Result<(), LookupError>,
     ) -> Result<(), LookupError> {
         let domains = self.domains()?;
-        let index = self.index(&self.view.domain_index)?;
-        index.candidates(self.view.hasher.domain(domain), |place| {
+        let hash = self.view.hasher.domain(domain);
+        self.candidates(&self.view.domain_index, hash, |place| {
             let line = domains.get(place.0)?;
             if line.domain.as_bytes() == domain { visit(line) } else { Ok(()) }
         })
@@ -320,7 +335,7 @@ fn matched_by(
     mut meant: impl FnMut(&str) -> bool,
 ) -> Result<Option<Matched>, Corrupt> {
     let mut strongest = None;
-    for_each_address(person, |stored, matched| {
+    person.for_each_address(|stored, matched| {
         if strongest.is_none() && meant(stored) {
             strongest = Some(matched);
         }

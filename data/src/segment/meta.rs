@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::Corrupt;
+use super::rows::RowsSpec;
 use crate::input::values::Separator;
 use crate::input::{Canonical, Mapping};
 
@@ -24,6 +25,8 @@ pub struct Meta {
     pub rejected: u64,
     /// Warnings given.
     pub warnings: u64,
+    /// How the rows are laid out.
+    pub(crate) layout: RowsSpec,
 }
 
 /// One input file as it was when it was read.
@@ -49,6 +52,9 @@ pub(crate) struct Columns {
     headers: Vec<String>,
     canonical: [SmallVec<[u16; 2]>; Canonical::ALL.len()],
     separators: [Separator; Canonical::ALL.len()],
+    addresses: Vec<u16>,
+    names: Vec<u16>,
+    identifiers: Vec<u16>,
 }
 
 impl Columns {
@@ -60,17 +66,43 @@ impl Columns {
             return Err(Corrupt::new("metadata names a column that is not there"));
         }
         let separators = Canonical::ALL.map(|column| mapping.separator(column));
-        Ok(Self { headers: mapping.headers().to_vec(), canonical, separators })
+        let places_of = |meanings: &[Canonical]| {
+            let places = meanings.iter().flat_map(|&meaning| canonical[meaning as usize].iter().copied());
+            places.collect::<Vec<u16>>()
+        };
+        let further = u16::try_from(count).map_err(|_| Corrupt::new("metadata has too many columns"))?;
+        let mut addresses = places_of(&[Canonical::Email, Canonical::Aliases, Canonical::PersonalEmails]);
+        addresses.push(further);
+        let names = places_of(&[
+            Canonical::DisplayName,
+            Canonical::GivenName,
+            Canonical::PreferredName,
+            Canonical::FamilyName,
+            Canonical::OtherNames,
+        ]);
+        let identifiers = places_of(&[Canonical::PersonId, Canonical::Email]);
+        let headers = mapping.headers().to_vec();
+        Ok(Self { headers, canonical, separators, addresses, names, identifiers })
+    }
+
+    /// Columns that [`for_each_address`](super::for_each_address) reads, the further addresses too.
+    pub(crate) fn address_places(&self) -> &[u16] {
+        &self.addresses
+    }
+
+    /// Columns that [`for_each_name`](super::for_each_name) reads.
+    pub(crate) fn name_places(&self) -> &[u16] {
+        &self.names
+    }
+
+    /// Columns that the person identifier is read from.
+    pub(crate) fn identifier_places(&self) -> &[u16] {
+        &self.identifiers
     }
 
     /// Headers in the order of the file.
     pub(crate) fn headers(&self) -> &[String] {
         &self.headers
-    }
-
-    /// Columns of the file, and one for the further addresses.
-    pub(crate) fn stored_count(&self) -> usize {
-        self.headers.len() + 1
     }
 
     /// Where values of this meaning stand, best first.

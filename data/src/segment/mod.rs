@@ -5,40 +5,51 @@
 //! | `image` | header and section table: plan, stamp, open |
 //! | `meta` | JSON: headers, schemas, inputs |
 //! | `strings` | tenants |
-//! | `record` | one person's bytes |
-//! | `key_index` | key hash → ordinals |
+//! | `runs` | ordinal → tenant |
+//! | `rows`, `column` | one person's row: columns as codes |
+//! | `tails` | what of a person has no room in the row |
+//! | `key_index`, `key_index_builder` | key hash → ordinals |
 //! | `domains` | what is known of domains |
 //! | `keys` | which keys a person has: one function for builder and reader |
 //! | `lookup` | question → people |
+//! | `scratch` | values while they are compared |
 //! | `person_ref` | one person, borrowed |
+//! | `stored` | how columns are stored, for people |
 //! | `verify` | the thorough check before a segment is announced |
 //!
 //! [`Segment`] reads from any bytes. Nothing in it trusts them: an offset that does not fit gives
 //! [`Corrupt`], never a panic.
 
+pub(crate) mod column;
 mod domains;
 mod image;
 mod key_index;
+mod key_index_builder;
 mod keys;
 mod lookup;
 mod meta;
 mod person_ref;
-mod record;
+pub(crate) mod rows;
+pub(crate) mod runs;
+mod scratch;
+mod stored;
 mod strings;
-mod varint;
+pub(crate) mod tails;
+pub(crate) mod varint;
 mod verify;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::input::Canonical;
 use persondb_protocol::Generation;
 use persondb_protocol::layout::{SectionEntry, SectionKind, SegmentHeader};
-use zerocopy::FromBytes;
-use zerocopy::little_endian::U64;
 
 pub(crate) use domains::DomainLine;
-pub(crate) use image::Plan;
-pub(crate) use key_index::KeyIndexBuilder;
+use column::TextCodec;
+use column::dictionary::Dictionary;
+pub(crate) use image::{Plan, Planned};
+pub(crate) use key_index_builder::{KeyEntry, KeyIndexBuilder, sort_entries};
 pub(crate) use keys::{
     FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, for_each_address, for_each_name, is_dotless_domain,
 };
@@ -46,13 +57,15 @@ pub use lookup::{CANDIDATES_MAX, HITS_MAX, Hit, Hits, LookupError, Scope, to_peo
 pub(crate) use meta::Columns;
 pub use meta::{InputRecord, Meta};
 pub use person_ref::{Ambiguity, PersonRef};
-pub(crate) use record::{RecordHead, size as record_size, write as write_record};
+pub use stored::{StoredColumn, StoredRow};
 pub use verify::{Verified, VerifyError};
 
 pub(crate) mod sections {
     //! Encoders of the small sections, for the builder.
     pub(crate) use super::domains::{size as domains_size, write as write_domains};
+    pub(crate) use super::rows::rows_size;
     pub(crate) use super::strings::{size as strings_size, write as write_strings};
+    pub(crate) use super::tails::offsets_size;
 }
 
 /// Dense record number in a generation.
@@ -103,25 +116,39 @@ pub struct Segment<B> {
 
 /// What opening a segment found out: small, private to the process.
 #[derive(Debug)]
-struct View {
+pub(crate) struct View {
     image: image::Image,
     meta: Meta,
     schemas: Vec<Columns>,
     tenants: (Range<usize>, u64),
-    record_offsets: Range<usize>,
-    records: Range<usize>,
-    address_index: Range<usize>,
-    person_index: Range<usize>,
-    name_index: Range<usize>,
+    rows: rows::Rows,
+    row_bytes: Range<usize>,
+    tail_offsets: Range<usize>,
+    tails: Range<usize>,
+    runs: runs::Runs,
+    mail_domains: Dictionary,
+    links: Range<usize>,
+    /// Whether any domain allows more than the literal address.
+    has_looser_domains: bool,
+    address_index: Index,
+    person_index: Index,
+    name_index: Index,
     domains: (Range<usize>, u64),
-    domain_index: Range<usize>,
+    domain_index: Index,
     people_count: u32,
     hasher: KeyHasher,
 }
 
+/// A section that is a key index.
+#[derive(Debug)]
+struct Index {
+    range: Range<usize>,
+    layout: key_index::IndexLayout,
+}
+
 /// A segment's bytes with its view: what every reader below works on.
 #[derive(Clone, Copy, Debug)]
-struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     bytes: &'a [u8],
     view: &'a View,
 }
@@ -202,6 +229,11 @@ impl View {
     fn open(bytes: &[u8]) -> Result<Self, OpenError> {
         let image = image::Image::open(bytes)?;
         let range = |kind| image.section(kind).map(|(range, _)| range);
+        let index = |kind| {
+            let range = range(kind)?;
+            let layout = key_index::IndexLayout::open(&bytes[range.clone()])?;
+            Ok::<_, Corrupt>(Index { range, layout })
+        };
         let meta: Meta = serde_json::from_slice(&bytes[range(SectionKind::Meta)?])
             .map_err(|error| Corrupt::new(format!("metadata: {error}")))?;
         let schemas: Result<Vec<_>, _> = meta.schemas.iter().map(Columns::new).collect();
@@ -209,16 +241,34 @@ impl View {
             .ok()
             .filter(|&count| count < 1 << 31)
             .ok_or_else(|| Corrupt::new("more people than ordinals"))?;
+        let schemas = schemas?;
+        let roles: Vec<_> = schemas.iter().map(roles).collect();
+        let tables = SectionTables { image: &image, bytes };
+        let row_bytes = range(SectionKind::Rows)?;
+        let tail_offsets = range(SectionKind::TailOffsets)?;
+        let rows = rows::Rows::open(&meta.layout, &roles, &tables)?;
+        let people = u64::from(people_count);
+        if row_bytes.len() as u64 != rows::rows_size(rows.row_size, people)
+            || tail_offsets.len() as u64 != tails::offsets_size(people)
+        {
+            return Err(Corrupt::new("rows do not match the number of people").into());
+        }
         let view = Self {
-            schemas: schemas?,
             tenants: image.section(SectionKind::Tenants)?,
-            record_offsets: range(SectionKind::RecordOffsets)?,
-            records: range(SectionKind::Records)?,
-            address_index: range(SectionKind::AddressIndex)?,
-            person_index: range(SectionKind::PersonIndex)?,
-            name_index: range(SectionKind::NameIndex)?,
+            rows,
+            row_bytes,
+            tail_offsets,
+            tails: range(SectionKind::Tails)?,
+            runs: runs::Runs::open(bytes, range(SectionKind::Runs)?)?,
+            mail_domains: tables.dictionary_of(SectionKind::MailDomains, 0)?,
+            links: range(SectionKind::Links)?,
+            has_looser_domains: image.section_of(SectionKind::Domains, 0)?.1.encoding.get() != 0,
+            schemas,
+            address_index: index(SectionKind::AddressIndex)?,
+            person_index: index(SectionKind::PersonIndex)?,
+            name_index: index(SectionKind::NameIndex)?,
             domains: image.section(SectionKind::Domains)?,
-            domain_index: range(SectionKind::DomainIndex)?,
+            domain_index: index(SectionKind::DomainIndex)?,
             people_count,
             hasher: KeyHasher::new(image.header.hash_seed.get()),
             meta,
@@ -227,13 +277,42 @@ impl View {
         let parts = Parts { bytes, view: &view };
         parts.tenants()?;
         parts.domains()?;
-        for index in [&view.address_index, &view.person_index, &view.name_index, &view.domain_index] {
-            parts.index(index)?;
-        }
-        if view.record_offsets.len() as u64 != 8 * (u64::from(people_count) + 1) {
-            return Err(Corrupt::new("record offsets do not match the number of people").into());
-        }
         Ok(view)
+    }
+}
+
+/// Dictionaries and text tables by their number.
+struct SectionTables<'i> {
+    image: &'i image::Image,
+    bytes: &'i [u8],
+}
+
+impl SectionTables<'_> {
+    fn dictionary_of(&self, kind: SectionKind, index: u32) -> Result<Dictionary, Corrupt> {
+        let (range, entry) = self.image.section_of(kind, index)?;
+        Dictionary::open(range, entry.encoding.get(), entry.count.get())
+    }
+}
+
+impl rows::Tables for SectionTables<'_> {
+    fn dictionary(&self, index: u32) -> Result<Dictionary, Corrupt> {
+        self.dictionary_of(SectionKind::Dictionary, index)
+    }
+
+    fn text(&self, index: u32) -> Result<TextCodec, Corrupt> {
+        let (range, _) = self.image.section_of(SectionKind::TextTable, index)?;
+        TextCodec::open(self.bytes.get(range).unwrap_or_default())
+    }
+}
+
+/// Places of the columns that templates refer to, and of the primary address.
+pub(crate) fn roles(columns: &Columns) -> rows::Roles {
+    let first = |column| columns.places(column).first().copied();
+    rows::Roles {
+        header_count: columns.headers().len(),
+        names: [Canonical::GivenName, Canonical::FamilyName, Canonical::MiddleName, Canonical::PreferredName]
+            .map(first),
+        email: first(Canonical::Email),
     }
 }
 
@@ -242,8 +321,14 @@ impl<'a> Parts<'a> {
         self.bytes.get(range.clone()).ok_or_else(|| Corrupt::new("section beyond the segment"))
     }
 
-    fn index(&self, range: &Range<usize>) -> Result<key_index::KeyIndex<'a>, Corrupt> {
-        key_index::KeyIndex::open(self.slice(range)?)
+    /// Calls `visit` with every ordinal that may have the key: [`key_index::IndexLayout::candidates`].
+    fn candidates(
+        &self,
+        index: &Index,
+        hash: u64,
+        visit: impl FnMut(Ordinal) -> Result<(), LookupError>,
+    ) -> Result<(), LookupError> {
+        index.layout.candidates(self.slice(&index.range)?, hash, visit)
     }
 
     fn tenants(&self) -> Result<strings::Strings<'a>, Corrupt> {
@@ -255,14 +340,6 @@ impl<'a> Parts<'a> {
     }
 
     fn person(&self, ordinal: Ordinal) -> Result<PersonRef<'a>, Corrupt> {
-        let place = ordinal.0 as usize * 8;
-        let offsets = self.slice(&self.view.record_offsets)?;
-        let pair = offsets.get(place..place + 16).and_then(|pair| <[U64; 2]>::ref_from_bytes(pair).ok());
-        let bounds = pair.and_then(|[start, end]| {
-            Some(usize::try_from(start.get()).ok()?..usize::try_from(end.get()).ok()?)
-        });
-        let bytes = bounds.and_then(|bounds| self.bytes.get(self.view.records.clone())?.get(bounds));
-        let bytes = bytes.ok_or_else(|| Corrupt::new(format!("offset of record {}", ordinal.0)))?;
-        PersonRef::new(*self, ordinal, record::RecordRef::open(bytes)?)
+        PersonRef::new(*self, rows::RowRef::open(*self, ordinal.0)?)
     }
 }

@@ -6,10 +6,8 @@ use std::ops::ControlFlow;
 use persondb_protocol::answer::Matched;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::{
-    Corrupt, Fields, HITS_MAX, LookupError, Ordinal, PersonRef, Scope, Segment, for_each_address,
-    for_each_name,
-};
+use super::scratch::with_scratch;
+use super::{Corrupt, HITS_MAX, LookupError, Ordinal, PersonRef, Scope, Segment, for_each_name};
 use crate::normalize::KeyBuffer;
 
 /// What a verification saw.
@@ -116,11 +114,12 @@ impl<B: AsRef<[u8]>> Checker<'_, B> {
             column?;
         }
         let tenant = person.tenant_id()?;
+        let tenant_scope = u64::from(person.tenant_code()?) + 1;
         let mut lookups = 0;
         let (segment, crowded) = (self.segment, &mut self.crowded);
         let mut found = |what: Key, key: &str| {
             // An address is looked up in all tenants: many of them may share it.
-            let scope = if matches!(what, Key::Address) { 0 } else { u64::from(person.tenant_code()) + 1 };
+            let scope = if matches!(what, Key::Address) { 0 } else { tenant_scope };
             let hash = xxh3_64_with_seed(key.as_bytes(), what as u64 + (scope << 8));
             if crowded.contains(&hash) {
                 return Ok(());
@@ -148,9 +147,8 @@ impl<B: AsRef<[u8]>> Checker<'_, B> {
                 Corrupt::new(format!("person {} is not found by {} {key:?}", ordinal.0, what.name()))
             })
         };
-        let id = Fields::person_id(person)?;
-        found(Key::Identifier, id)?;
-        for_each_address(person, |address, matched| {
+        found(Key::Identifier, &person.person_id()?)?;
+        person.for_each_address(|address, matched| {
             // Further addresses that are none (a phone number among the aliases, say) were never indexed.
             let is_address = crate::normalize::address_key(address, &mut self.key).is_some();
             if is_address || matched == Matched::Primary {
@@ -160,7 +158,10 @@ impl<B: AsRef<[u8]>> Checker<'_, B> {
         })?;
         self.names.clear();
         let names = &mut self.names;
-        for_each_name(person, &mut self.joined, &mut self.key, |name| names.push(name.to_vec()))?;
+        with_scratch(|scratch| {
+            let fields = person.decode(person.schema().name_places(), scratch)?;
+            for_each_name(&fields, &mut self.joined, &mut self.key, |name| names.push(name.to_vec()))
+        })?;
         for name in &self.names {
             let name = std::str::from_utf8(name).map_err(|_| Corrupt::new("name key is not UTF-8"))?;
             found(Key::Name, name)?;

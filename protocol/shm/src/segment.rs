@@ -8,7 +8,8 @@
 //!
 //! Trade-offs: all pages are allocated before the first store, so a `/dev/shm` that is too small is an
 //! error here instead of a `SIGBUS` in the middle of the fill; it costs one pass over the page tables.
-//! The segment's size is fixed at creation: growing would mean a writer who can also shrink.
+//! The segment never grows: what is asked for at creation is all there will be. It may shrink before it is
+//! frozen, when nobody else can have it open; no mapping of a reader ever loses a page.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,7 +17,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, posix_fallocate};
 use nix::sys::stat::{Mode, fchmod, fstat};
-use nix::unistd::{Gid, fchown, geteuid};
+use nix::unistd::{Gid, fchown, ftruncate, geteuid};
 use persondb_protocol::ShmName;
 use shared_memory::{Shmem, ShmemConf, ShmemError};
 
@@ -32,6 +33,8 @@ const ALLOCATION_SLICE: u64 = 256 << 20;
 pub struct SegmentWriter {
     // Order matters: fields are dropped from the top.
     memory: Shmem,
+    /// Bytes of the object: those of the mapping, or fewer after a shrink.
+    size: usize,
     descriptor: OwnedFd,
     name: NameGuard,
 }
@@ -151,23 +154,37 @@ impl SegmentWriter {
             Errno::ENOSPC => CreateError::NoSpace { needed: size, free },
             errno => os(errno.into()),
         })?;
-        Ok(Self { memory, descriptor, name })
+        Ok(Self { memory, size: map_size, descriptor, name })
     }
 
     /// The bytes, zero at first.
     #[must_use]
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: the mapping is readable and writable and `len()` long. This process made it exclusively
-        // under a random name with mode 0600 and gives out no other way to its bytes (`&mut self` here,
-        // and `collapse` only moves pages), so the reference is the only one.
-        unsafe { self.memory.as_slice_mut() }
+        // SAFETY: the mapping is readable and writable and at least `size` long, as is the object below it.
+        // This process made it exclusively under a random name with mode 0600 and gives out no other way to
+        // its bytes (`&mut self` here, and `collapse` only moves pages), so the reference is the only one.
+        unsafe { std::slice::from_raw_parts_mut(self.memory.as_ptr(), self.size) }
     }
 
     /// The bytes, for reading back.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: as in `bytes_mut`; a shared borrow of `self` excludes the writing one.
-        unsafe { self.memory.as_slice() }
+        unsafe { std::slice::from_raw_parts(self.memory.as_ptr(), self.size) }
+    }
+
+    /// Gives back everything beyond `size` bytes; more than there is, or nothing, changes nothing.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn shrink(&mut self, size: u64) -> io::Result<()> {
+        let Some(smaller) = usize::try_from(size).ok().filter(|size| (1..self.size).contains(size)) else {
+            return Ok(());
+        };
+        // The bytes behind are given up before they go: no slice reaches them any more.
+        self.size = smaller;
+        ftruncate(&self.descriptor, to_off(size)?)?;
+        Ok(())
     }
 
     /// Name under which it is being filled.
@@ -180,7 +197,7 @@ impl SegmentWriter {
     ///
     /// Without success the segment is slower, not wrong; so nothing here is an error.
     pub fn collapse(&mut self) -> HugePages {
-        let size = self.memory.len();
+        let size = self.size;
         prefault::collapse(self.descriptor.as_fd(), size)
             .unwrap_or(HugePages { bytes: 0, total: size as u64 })
     }
@@ -193,7 +210,7 @@ impl SegmentWriter {
     /// # Errors
     /// [`FreezeError`]; the name is gone then.
     pub fn freeze(self, mode: SegmentMode, group: Option<u32>) -> Result<(), FreezeError> {
-        let Self { memory, descriptor, name } = self;
+        let Self { memory, descriptor, name, size: _ } = self;
         let staging = name.name().clone();
         let os = |source: io::Error| FreezeError::Os { name: staging.clone(), source };
 
@@ -236,7 +253,7 @@ impl std::fmt::Debug for SegmentWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SegmentWriter")
             .field("name", &self.name().as_str())
-            .field("size", &self.memory.len())
+            .field("size", &self.size)
             .finish_non_exhaustive()
     }
 }

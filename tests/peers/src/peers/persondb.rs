@@ -139,6 +139,11 @@ impl SegmentTarget for Target {
         self.writer.as_mut().map_or(&mut [], SegmentWriter::bytes_mut)
     }
 
+    fn shrink(&mut self, size: u64) -> Result<(), TargetError> {
+        let shrunk = self.writer.as_mut().map_or(Ok(()), |writer| writer.shrink(size));
+        shrunk.map_err(|error| TargetError(error.to_string()))
+    }
+
     fn filled(&mut self) {
         if let (Pages::Huge, Some(writer)) = (self.pages, &mut self.writer) {
             writer.collapse();

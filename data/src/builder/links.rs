@@ -1,0 +1,209 @@
+//! Colleagues that rows name by address (managers): each becomes a *link*, a small code within the tenant.
+//!
+//! The first pass gathers which addresses are named and which rows have an address that can be linked to;
+//! between the passes they are joined. Nothing of the text is kept: an address is known by two 64-bit hashes
+//! of different seeds, and the last pass compares them with the person that is linked to, so a wrong link
+//! takes a collision of 128 bits.
+
+use hashbrown::{HashMap, HashSet};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::BuildError;
+use super::rows::{RowNumber, Rows};
+use crate::segment::{KeyEntry, KeyHasher};
+
+/// In a key entry's number: the key is the row's primary address, and the address in lower case is the key.
+pub(super) const PRIMARY: u32 = 1 << 31;
+
+/// An address that somebody names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Named {
+    tenant: u32,
+    /// Whether it is written in lower case.
+    is_lower: bool,
+    /// Hash of its lower case as a key of the address index.
+    key: u64,
+    /// Hash of it as written.
+    check: u64,
+}
+
+/// What the first pass gathers of addresses that name and are named.
+#[derive(Default)]
+pub(super) struct LinkCounts {
+    named: HashSet<Named>,
+    last: Option<Named>,
+    /// Hash as written and row of primary addresses that are not in lower case.
+    capitals: Vec<(u64, RowNumber)>,
+}
+
+impl LinkCounts {
+    /// A row names this address.
+    pub(super) fn name(&mut self, hasher: KeyHasher, tenant: u32, address: &str) {
+        let named = Named::new(hasher, tenant, address);
+        if self.last != Some(named) {
+            self.last = Some(named);
+            self.named.insert(named);
+        }
+    }
+
+    /// A row has this primary address; tells whether it can be found by the hash of its key alone.
+    pub(super) fn has(&mut self, hasher: KeyHasher, row: RowNumber, address: &str, key: &[u8]) -> bool {
+        if address.len() != key.len() || !address.as_bytes().eq_ignore_ascii_case(key) {
+            return false;
+        }
+        if address.as_bytes() != key {
+            self.capitals.push((check(hasher, address), row));
+        }
+        true
+    }
+
+    /// Takes over what a batch gathered, whose tenants and rows have these numbers here.
+    pub(super) fn append(&mut self, batch: Self, codes: &[u32], first_row: RowNumber) {
+        let code = |tenant: u32| codes.get(tenant as usize).copied().unwrap_or_default();
+        self.named.extend(batch.named.into_iter().map(|named| Named { tenant: code(named.tenant), ..named }));
+        self.capitals.extend(batch.capitals.into_iter().map(|(hash, row)| (hash, row + first_row)));
+    }
+}
+
+impl Named {
+    fn new(hasher: KeyHasher, tenant: u32, address: &str) -> Self {
+        let mut lower = [0; 256];
+        let is_lower = !address.bytes().any(|byte| byte.is_ascii_uppercase());
+        let key = match lower.get_mut(..address.len()) {
+            Some(lower) if !is_lower => {
+                lower.copy_from_slice(address.as_bytes());
+                lower.make_ascii_lowercase();
+                hasher.address(lower)
+            }
+            _ => hasher.address(address.as_bytes()),
+        };
+        Self { tenant, is_lower, key, check: check(hasher, address) }
+    }
+}
+
+fn check(hasher: KeyHasher, address: &str) -> u64 {
+    xxh3_64_with_seed(address.as_bytes(), hasher.address(b"link"))
+}
+
+/// The links of all tenants.
+#[derive(Default)]
+pub(super) struct Links {
+    /// Ordinal × 2 + whether the address is in lower case where the person's is not.
+    links: Vec<u32>,
+    /// First link of each tenant, and of the one behind the last.
+    first: Vec<u32>,
+    codes: HashMap<(u32, u64), (u64, u32)>,
+    targets: Vec<u64>,
+}
+
+impl Links {
+    /// Joins named addresses with the rows that have them. `addresses` are sorted and still marked [`PRIMARY`].
+    pub(super) fn new(
+        mut counts: LinkCounts,
+        addresses: &[KeyEntry],
+        rows: &Rows,
+        tenant_of: impl Fn(RowNumber) -> u32,
+        tenant_count: usize,
+        people: usize,
+    ) -> Self {
+        counts.capitals.sort_unstable();
+        let leads = |row: RowNumber| rows.leader(row).is_none_or(|leader| leader == row);
+        let mut found = Vec::with_capacity(counts.named.len());
+        let mut named: Vec<_> = std::mem::take(&mut counts.named).into_iter().collect();
+        named.sort_unstable_by_key(|named| named.key);
+        let mut at = 0;
+        for named in named {
+            // Both lists are in the order of the hashes, with gaps: skip ahead in growing steps.
+            at += skipped(&addresses[at..], named.key);
+            let among = addresses[at..].iter().take_while(|entry| entry.hash() == named.key);
+            let mut primary = among.filter(|entry| entry.number() & PRIMARY != 0).map(|e| e.number() & !PRIMARY);
+            let row = primary.find(|&row| {
+                let is_capital = || {
+                    let from = counts.capitals.partition_point(|known| *known < (named.check, row));
+                    counts.capitals.get(from) == Some(&(named.check, row))
+                };
+                tenant_of(row) == named.tenant && leads(row) && (named.is_lower || is_capital())
+            });
+            if let Some(row) = row {
+                found.push((named.tenant, rows.ordinal(row), named));
+            }
+        }
+        found.sort_unstable_by_key(|&(tenant, ordinal, named)| (tenant, ordinal, named.check));
+        let mut links = Self { first: vec![0], targets: vec![0; people.div_ceil(64)], ..Self::default() };
+        links.codes.reserve(found.len());
+        for (tenant, ordinal, named) in found {
+            links.end_tenants(tenant as usize);
+            let place = u32::try_from(links.links.len()).expect("fewer links than rows, which are capped");
+            links.codes.insert((tenant, named.check), (named.key, place));
+            links.links.push(ordinal << 1 | u32::from(named.is_lower));
+            links.targets[ordinal as usize / 64] |= 1 << (ordinal % 64);
+        }
+        links.end_tenants(tenant_count);
+        links
+    }
+
+    fn end_tenants(&mut self, tenant: usize) {
+        let end = u32::try_from(self.links.len()).expect("fewer links than rows, which are capped");
+        if self.first.len() <= tenant {
+            self.first.resize(tenant + 1, end);
+        }
+    }
+
+    /// All links, by place.
+    pub(super) fn links(&self) -> &[u32] {
+        &self.links
+    }
+
+    /// Place of a tenant's first link.
+    pub(super) fn first(&self, tenant: u32) -> u32 {
+        self.first.get(tenant as usize).copied().unwrap_or_default()
+    }
+
+    /// Most links of one tenant.
+    pub(super) fn count_max(&self) -> u32 {
+        self.first.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+    }
+
+    /// Code of the colleague with this address within the tenant.
+    pub(super) fn code(&self, hasher: KeyHasher, tenant: u32, address: &str) -> Option<u32> {
+        let named = Named::new(hasher, tenant, address);
+        let &(key, place) = self.codes.get(&(tenant, named.check))?;
+        (key == named.key).then(|| place - self.first(tenant))
+    }
+
+    /// Compares a person that may be linked to with those links.
+    ///
+    /// # Errors
+    /// [`BuildError::HashCollision`] when the address is another one.
+    pub(super) fn check(
+        &self,
+        hasher: KeyHasher,
+        tenant: u32,
+        ordinal: u32,
+        address: &str,
+    ) -> Result<(), BuildError> {
+        if self.targets.get(ordinal as usize / 64).is_none_or(|bits| bits >> (ordinal % 64) & 1 == 0) {
+            return Ok(());
+        }
+        let leads_here = |address: &str| {
+            let place = self.codes.get(&(tenant, check(hasher, address))).map(|&(_, place)| place as usize);
+            place.and_then(|place| self.links.get(place)).is_some_and(|link| link >> 1 == ordinal)
+        };
+        if leads_here(address) || leads_here(&address.to_ascii_lowercase()) {
+            Ok(())
+        } else {
+            Err(BuildError::HashCollision)
+        }
+    }
+}
+
+/// Entries at the front that have a lower hash. O(log result).
+fn skipped(entries: &[KeyEntry], hash: u64) -> usize {
+    let mut step = 1;
+    while entries.get(step).is_some_and(|entry| entry.hash() < hash) {
+        step *= 2;
+    }
+    let from = step / 2;
+    let end = (step + 1).min(entries.len());
+    from.min(end) + entries[from.min(end)..end].partition_point(|entry| entry.hash() < hash)
+}

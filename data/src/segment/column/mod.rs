@@ -1,0 +1,40 @@
+//! How the values of one column are stored.
+//!
+//! | file | structure |
+//! |---|---|
+//! | `bits` | fields of any width in a row |
+//! | `dictionary` | values by code, with slugs |
+//! | `number` | numbers, times, UUIDs as one integer |
+//! | `template`, `piece`, `explain`, `learn` | names and addresses as templates over a person's names |
+//! | `slug` | how a name looks inside an address |
+//! | `text`, `symbols`, `huffman` | whatever is left, as compressed text |
+
+pub(crate) mod bits;
+pub(crate) mod dictionary;
+mod digits;
+mod explain;
+mod huffman;
+mod learn;
+mod number;
+mod piece;
+pub(crate) mod slug;
+mod symbol_training;
+mod symbols;
+mod template;
+mod text;
+
+pub(crate) use number::NumberCodec;
+pub(crate) use template::{SOURCE_COUNT, Sources, TemplateSet, TextStore};
+pub(crate) use text::TextCodec;
+
+use super::Corrupt;
+
+impl TextStore for TextCodec {
+    fn encode(&self, text: &str, out: &mut Vec<u8>) {
+        self.encode(text, out);
+    }
+
+    fn decode(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        self.decode(bytes, out)
+    }
+}

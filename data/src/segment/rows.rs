@@ -1,0 +1,622 @@
+//! The *rows*: one of the same size for each person, columns coded side by side, found by ordinal alone.
+//!
+//! # Bytes
+//! ```text
+//! ordinal × row_size    schema · line of the runs (where rows name it) · the columns' codes, bit by bit
+//! ... SLACK zero bytes behind the last row
+//! ```
+//! How each column is stored stands in the metadata ([`RowsSpec`]), so a segment explains itself:
+//!
+//! | store | code in the row | part in the tail |
+//! |---|---|---|
+//! | empty | none | none |
+//! | text | none | the value |
+//! | dictionary | 0, or place in the dictionary + 1; with `rest`, twice that + whether text follows the entry | the value, or what follows |
+//! | number | 0, or number, time, UUID as one code | the value, or 16 bytes |
+//! | template | 0, or a template over the person's names | the value, or the template's remainder |
+//! | address | the same for the local part, and a domain of the tenant | the same |
+//! | addresses | 0, or how many + 1 | the value, or a template, a domain and a remainder for each |
+//! | link | 0, 1 (empty), or a colleague + 2: the value is their address | the value |
+//!
+//! Code 0 is always "stored as text", so no value is too odd to be stored. Text goes through the column's
+//! [text codec](super::column::TextCodec).
+//!
+//! # Trade-offs
+//! Rows of one size need no offsets: a person is one cache line (sometimes two) behind the ordinal. What has no
+//! room costs two more lines in the [tails](super::tails), which some 15 % of look-ups by address need.
+//! Codes are of fixed width, not entropy coded (Huffman codes would save some 2 bytes a person of 24, and make
+//! every column depend on those before it).
+
+use serde::{Deserialize, Serialize};
+
+use super::column::dictionary::{Dictionary, Entry};
+use super::column::{NumberCodec, SOURCE_COUNT, Sources, TemplateSet, TextCodec, bits, slug};
+use super::runs::Run;
+use super::tails::{Tails, take_part};
+use super::{Corrupt, Parts};
+
+/// How rows are laid out: part of a segment's metadata.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RowsSpec {
+    /// Bytes of a row.
+    pub(crate) row_size: u32,
+    /// Where the number of the schema stands.
+    pub(crate) schema: BitField,
+    /// Where the line of the runs stands; none where runs are found by ordinal.
+    pub(crate) run: Option<BitField>,
+    /// Columns of each schema, in the order of their parts in the tail.
+    pub(crate) schemas: Vec<Vec<ColumnSpec>>,
+}
+
+/// A field of bits in a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BitField {
+    /// First bit.
+    pub(crate) at: u32,
+    /// Number of bits.
+    pub(crate) width: u32,
+}
+
+/// How one column is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ColumnSpec {
+    /// Place in the file; the number of headers for the further addresses.
+    pub(crate) place: u16,
+    /// Its code in the row.
+    pub(crate) code: BitField,
+    /// What the code means.
+    pub(crate) store: Store,
+    /// Number of the text table that its parts in the tail are coded with.
+    pub(crate) text: Option<u32>,
+    /// Different values in the sample that decided.
+    pub(crate) distinct: u64,
+    /// Values that had to be stored as text.
+    pub(crate) exceptions: u64,
+    /// Bytes of its parts in the tails, with their sizes.
+    pub(crate) tail_bytes: u64,
+}
+
+/// What the code of a column means.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Store {
+    /// Not at all: nobody has a value.
+    Empty,
+    /// Nothing: all of it is text.
+    Text,
+    /// A place in dictionary `dictionary`.
+    Dictionary {
+        /// `index` of the section.
+        dictionary: u32,
+        /// Whether text may follow the entry.
+        rest: bool,
+    },
+    /// A number, time or UUID.
+    Number(NumberCodec),
+    /// A template over names.
+    Template {
+        /// In the order of their codes.
+        templates: Vec<String>,
+    },
+    /// Local part as a template, domain as a place among the tenant's.
+    Address {
+        /// In the order of their codes.
+        templates: Vec<String>,
+        /// Bits of the code that tell the domain; the lower ones tell the template.
+        domain_width: u32,
+    },
+    /// Several addresses.
+    Addresses {
+        /// In the order of their codes.
+        templates: Vec<String>,
+        /// What stands between them.
+        separator: String,
+    },
+    /// A person of the same tenant.
+    Link,
+}
+
+/// Bytes of the rows of so many people, with what has to be readable behind them.
+pub(crate) fn rows_size(row_size: usize, people: u64) -> u64 {
+    row_size as u64 * people + bits::SLACK as u64
+}
+
+/// Columns that templates refer to: given, family, middle and preferred name.
+pub(crate) const NAME_COUNT: usize = SOURCE_COUNT / 2;
+
+/// The opened layout.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) row_size: usize,
+    schema: BitField,
+    run: Option<BitField>,
+    schemas: Vec<SchemaRow>,
+}
+
+/// The columns of one schema.
+#[derive(Debug)]
+pub(crate) struct SchemaRow {
+    columns: Vec<Column>,
+    /// Place in the file → column.
+    by_place: Vec<u16>,
+    /// Columns of the names that templates refer to.
+    names: [Option<u16>; NAME_COUNT],
+    /// Column of the primary address.
+    email: Option<u16>,
+}
+
+#[derive(Debug)]
+struct Column {
+    code: BitField,
+    codec: Codec,
+    text: TextCodec,
+}
+
+#[derive(Debug)]
+enum Codec {
+    Empty,
+    Text,
+    Dictionary { dictionary: Dictionary, rest: bool },
+    Number(NumberCodec),
+    Template(TemplateSet),
+    Address { templates: TemplateSet, template_width: u32 },
+    Addresses { templates: TemplateSet, separator: String },
+    Link,
+}
+
+/// What a layout refers to in the other sections, for [`Rows::open`].
+pub(crate) trait Tables {
+    /// The dictionary with this number.
+    fn dictionary(&self, index: u32) -> Result<Dictionary, Corrupt>;
+    /// The text codec with this number.
+    fn text(&self, index: u32) -> Result<TextCodec, Corrupt>;
+}
+
+/// What the meaning of columns says of one schema: where names and primary address stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Roles {
+    /// Number of headers.
+    pub(crate) header_count: usize,
+    /// Places of given, family, middle and preferred name.
+    pub(crate) names: [Option<u16>; NAME_COUNT],
+    /// Place of the primary address.
+    pub(crate) email: Option<u16>,
+}
+
+impl Rows {
+    /// Checks the layout against itself: fields lie within the row, every column is there once, nothing
+    /// refers to itself.
+    pub(crate) fn open(spec: &RowsSpec, roles: &[Roles], tables: &impl Tables) -> Result<Self, Corrupt> {
+        let corrupt = || Corrupt::new("layout of the rows");
+        let row_size = usize::try_from(spec.row_size).map_err(|_| corrupt())?;
+        let inside = |field: BitField| {
+            let end = field.at.checked_add(field.width).ok_or_else(corrupt)?;
+            let fits = field.width <= bits::WIDTH_MAX && u64::from(end) <= 8 * u64::from(spec.row_size);
+            if fits { Ok(field) } else { Err(corrupt()) }
+        };
+        if spec.schemas.len() != roles.len() {
+            return Err(corrupt());
+        }
+        let mut schemas = Vec::with_capacity(spec.schemas.len());
+        for (columns, roles) in spec.schemas.iter().zip(roles) {
+            let mut by_place = vec![u16::MAX; roles.header_count + 1];
+            let mut opened = Vec::with_capacity(columns.len());
+            for (column, number) in columns.iter().zip(0_u16..) {
+                let place = by_place.get_mut(usize::from(column.place)).filter(|place| **place == u16::MAX);
+                *place.ok_or_else(corrupt)? = number;
+                let text = column.text.map_or(Ok(TextCodec::Raw), |index| tables.text(index))?;
+                opened.push(Column { code: inside(column.code)?, codec: Codec::open(column, tables)?, text });
+            }
+            if by_place.contains(&u16::MAX) {
+                return Err(corrupt());
+            }
+            let at = |place: Option<u16>| place.and_then(|place| by_place.get(usize::from(place)).copied());
+            let schema = SchemaRow { names: roles.names.map(at), email: at(roles.email), columns: opened, by_place };
+            schema.check_references()?;
+            schemas.push(schema);
+        }
+        Ok(Self { row_size, schema: inside(spec.schema)?, run: spec.run.map(inside).transpose()?, schemas })
+    }
+}
+
+impl Rows {
+    /// Name of the codec that a column's text is stored with.
+    pub(crate) fn text_name(&self, schema: usize, place: u16) -> &'static str {
+        let column = self.schemas.get(schema).and_then(|schema| {
+            let number = schema.by_place.get(usize::from(place))?;
+            schema.columns.get(usize::from(*number))
+        });
+        column.map_or("", |column| column.text.name())
+    }
+}
+
+impl Codec {
+    fn open(spec: &ColumnSpec, tables: &impl Tables) -> Result<Self, Corrupt> {
+        Ok(match &spec.store {
+            Store::Empty => Self::Empty,
+            Store::Text => Self::Text,
+            Store::Dictionary { dictionary, rest } => {
+                Self::Dictionary { dictionary: tables.dictionary(*dictionary)?, rest: *rest }
+            }
+            Store::Number(codec) => Self::Number(codec.clone()),
+            Store::Template { templates } => Self::Template(TemplateSet::parse(templates)?),
+            Store::Address { templates, domain_width } => {
+                let template_width = spec.code.width.checked_sub(*domain_width);
+                Self::Address {
+                    templates: TemplateSet::parse(templates)?,
+                    template_width: template_width.ok_or_else(|| Corrupt::new("layout of an address"))?,
+                }
+            }
+            Store::Addresses { templates, separator } => {
+                Self::Addresses { templates: TemplateSet::parse(templates)?, separator: separator.clone() }
+            }
+            Store::Link => Self::Link,
+        })
+    }
+
+    /// Whether a value with this code has a part in the tail.
+    #[inline]
+    fn has_part(&self, code: u64) -> bool {
+        match self {
+            Self::Empty => false,
+            Self::Text => true,
+            Self::Dictionary { rest, .. } => {
+                if *rest {
+                    code & 1 == 1
+                } else {
+                    code == 0
+                }
+            }
+            Self::Number(number) => code == 0 || number.has_tail(code),
+            Self::Template(templates) => has_remainder(templates, code),
+            Self::Address { templates, template_width } => {
+                has_remainder(templates, code & ((1 << template_width) - 1))
+            }
+            Self::Addresses { .. } => code != 1,
+            Self::Link => code == 0,
+        }
+    }
+}
+
+#[inline]
+fn has_remainder(templates: &TemplateSet, code: u64) -> bool {
+    code == 0 || u32::try_from(code).is_ok_and(|code| templates.has_remainder(code))
+}
+
+impl SchemaRow {
+    /// Names must not be made of names, nor a link lead to a link: decoding ends.
+    fn check_references(&self) -> Result<(), Corrupt> {
+        let names = self.names.iter().flatten().all(|&column| {
+            let codec = self.columns.get(usize::from(column)).map(|column| &column.codec);
+            matches!(codec, Some(Codec::Text | Codec::Dictionary { .. } | Codec::Number(_)))
+        });
+        let email = self.email.and_then(|column| self.columns.get(usize::from(column)));
+        let linked = email.is_some_and(|column| matches!(column.codec, Codec::Link));
+        if names && !linked { Ok(()) } else { Err(Corrupt::new("a column that refers to itself")) }
+    }
+}
+
+/// One person's row. Copying it copies a few words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowRef<'a> {
+    parts: Parts<'a>,
+    ordinal: u32,
+    bytes: &'a [u8],
+    schema: &'a SchemaRow,
+    schema_number: u16,
+}
+
+impl<'a> RowRef<'a> {
+    /// The row of an ordinal. O(1).
+    #[inline]
+    pub(crate) fn open(parts: Parts<'a>, ordinal: u32) -> Result<Self, Corrupt> {
+        let rows = &parts.view.rows;
+        let start = (ordinal as usize).checked_mul(rows.row_size);
+        let section = parts.bytes.get(parts.view.row_bytes.clone());
+        let bytes = section.zip(start).and_then(|(section, start)| {
+            section.get(start..start.checked_add(rows.row_size + bits::SLACK)?)
+        });
+        let bytes = bytes.filter(|_| ordinal < parts.view.people_count);
+        let bytes = bytes.ok_or_else(|| Corrupt::new(format!("no row {ordinal}")))?;
+        let schema_number = if rows.schema.width == 0 { 0 } else { field(bytes, rows.schema)? };
+        let schema_number = u16::try_from(schema_number).unwrap_or(u16::MAX);
+        let schema = rows.schemas.get(usize::from(schema_number));
+        let schema = schema.ok_or_else(|| Corrupt::new("schema of a row"))?;
+        Ok(Self { parts, ordinal, bytes, schema, schema_number })
+    }
+
+    pub(crate) fn ordinal(&self) -> u32 {
+        self.ordinal
+    }
+
+    /// Which list of columns it has.
+    pub(crate) fn schema_number(&self) -> u16 {
+        self.schema_number
+    }
+
+    /// Tenant, and where the tenant's domains and links begin.
+    #[inline]
+    pub(crate) fn run(&self) -> Result<Run, Corrupt> {
+        let view = self.parts.view;
+        match view.rows.run {
+            None => view.runs.of(self.parts.bytes, self.ordinal),
+            Some(place) => view.runs.get(self.parts.bytes, field(self.bytes, place)?),
+        }
+    }
+
+    /// Appends the value of the column at `place` in the file, as the bytes of UTF-8 that it should be.
+    pub(crate) fn read(&self, place: usize, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        let column = self.schema.by_place.get(place).ok_or_else(|| Corrupt::new("no such column"))?;
+        self.read_column(usize::from(*column), out)
+    }
+
+    /// The value borrowed from the segment, where it stands there as it is.
+    pub(crate) fn borrow(&self, place: usize) -> Result<Option<&'a [u8]>, Corrupt> {
+        let column = self.schema.by_place.get(place).and_then(|&c| self.schema.columns.get(usize::from(c)));
+        let column = column.ok_or_else(|| Corrupt::new("no such column"))?;
+        Ok(self.entry(column, self.code(column)?)?.map(|entry| entry.text))
+    }
+
+    /// Calls `visit` with place and value of every column, in the order of the tail: each part of it is
+    /// met once. `scratch` holds a value meanwhile.
+    pub(crate) fn for_each(
+        &self,
+        scratch: &mut Vec<u8>,
+        mut visit: impl FnMut(usize, &[u8]) -> Result<(), Corrupt>,
+    ) -> Result<(), Corrupt> {
+        let mut tail: Option<&[u8]> = None;
+        let mut places = [0_u16; 64];
+        for (place, &column) in (0_u16..).zip(&self.schema.by_place) {
+            if let Some(slot) = places.get_mut(usize::from(column)) {
+                *slot = place;
+            }
+        }
+        for (number, column) in self.schema.columns.iter().enumerate() {
+            let code = self.code(column)?;
+            let part = if column.codec.has_part(code) {
+                let tail = match &mut tail {
+                    Some(tail) => tail,
+                    None => tail.insert(self.tail()?),
+                };
+                take_part(tail)?
+            } else {
+                &[]
+            };
+            let place = match places.get(number) {
+                Some(&place) => usize::from(place),
+                None => self.schema.by_place.iter().position(|&at| usize::from(at) == number).unwrap_or(0),
+            };
+            if let (true, Some(entry)) = (part.is_empty(), self.entry(column, code)?) {
+                visit(place, entry.text)?;
+                continue;
+            }
+            scratch.clear();
+            self.decode(column, code, part, scratch)?;
+            visit(place, scratch)?;
+        }
+        Ok(())
+    }
+
+    /// Appends the primary address: what a look-up compares.
+    #[inline]
+    pub(crate) fn read_email(&self, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        match self.schema.email {
+            Some(column) => self.read_column(usize::from(column), out),
+            None => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn read_column(&self, number: usize, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        let column = self.schema.columns.get(number).ok_or_else(|| Corrupt::new("no such column"))?;
+        let code = self.code(column)?;
+        let part = if column.codec.has_part(code) { self.part(number)? } else { &[] };
+        self.decode(column, code, part, out)
+    }
+
+    #[inline]
+    fn code(&self, column: &Column) -> Result<u64, Corrupt> {
+        field(self.bytes, column.code)
+    }
+
+    fn tail(&self) -> Result<&'a [u8], Corrupt> {
+        self.tails()?.get(self.ordinal)
+    }
+
+    fn tails(&self) -> Result<Tails<'a>, Corrupt> {
+        let Parts { bytes, view } = self.parts;
+        let sections = bytes.get(view.tail_offsets.clone()).zip(bytes.get(view.tails.clone()));
+        let (offsets, tails) = sections.ok_or_else(|| Corrupt::new("section beyond the segment"))?;
+        Ok(Tails { offsets, tails })
+    }
+
+    /// The part of a column that has one.
+    fn part(&self, number: usize) -> Result<&'a [u8], Corrupt> {
+        let mut tail = self.tail()?;
+        for before in self.schema.columns.iter().take(number) {
+            if before.codec.has_part(self.code(before)?) {
+                take_part(&mut tail)?;
+            }
+        }
+        take_part(&mut tail)
+    }
+
+    /// The dictionary entry that is the whole value, if one is.
+    #[inline]
+    fn entry(&self, column: &Column, code: u64) -> Result<Option<Entry<'a>>, Corrupt> {
+        let Codec::Dictionary { dictionary, rest } = &column.codec else { return Ok(None) };
+        let place = if *rest {
+            if code & 1 == 1 {
+                return Ok(None);
+            }
+            if code == 0 {
+                return Ok(Some(Entry { text: &[], slug: None }));
+            }
+            (code >> 1) - 1
+        } else {
+            let Some(place) = code.checked_sub(1) else { return Ok(None) };
+            place
+        };
+        dictionary.get(self.parts.bytes, place).map(Some)
+    }
+
+    #[inline]
+    fn decode(&self, column: &Column, code: u64, mut part: &[u8], out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        let text = &column.text;
+        match &column.codec {
+            Codec::Dictionary { dictionary, rest } => {
+                if let Some(place) = (if *rest { code >> 1 } else { code }).checked_sub(1) {
+                    out.extend_from_slice(dictionary.get(self.parts.bytes, place)?.text);
+                }
+                if part.is_empty() { Ok(()) } else { text.decode(part, out) }
+            }
+            Codec::Address { templates, template_width } => {
+                let template = code & ((1 << template_width) - 1);
+                if template == 0 {
+                    return text.decode(part, out);
+                }
+                self.render(templates, template, &mut part, text, out)?;
+                out.push(b'@');
+                self.push_domain(self.run()?, code >> template_width, out)
+            }
+            Codec::Template(templates) => match code {
+                0 => text.decode(part, out),
+                code => self.render(templates, code, &mut part, text, out),
+            },
+            Codec::Empty => Ok(()),
+            Codec::Text => text.decode(part, out),
+            Codec::Number(number) => match code {
+                0 => text.decode(part, out),
+                code => number.decode(code, part, out),
+            },
+            Codec::Addresses { templates, separator } => match code {
+                0 => text.decode(part, out),
+                code => self.decode_addresses(templates, separator, code - 1, part, text, out),
+            },
+            Codec::Link => match code {
+                0 => text.decode(part, out),
+                1 => Ok(()),
+                code => self.decode_link(code - 2, out),
+            },
+        }
+    }
+
+    fn decode_addresses(
+        &self,
+        templates: &TemplateSet,
+        separator: &str,
+        count: u64,
+        mut part: &[u8],
+        text: &TextCodec,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Corrupt> {
+        let run = self.run()?;
+        for number in 0..count {
+            if number > 0 {
+                out.extend_from_slice(separator.as_bytes());
+            }
+            let (&template, rest) = part.split_first().ok_or_else(|| Corrupt::new("address of a list"))?;
+            part = rest;
+            if template == 0 {
+                text.decode(take_part(&mut part)?, out)?;
+                continue;
+            }
+            let (&domain, rest) = part.split_first().ok_or_else(|| Corrupt::new("domain of a list"))?;
+            part = rest;
+            self.render(templates, u64::from(template), &mut part, text, out)?;
+            out.push(b'@');
+            self.push_domain(run, u64::from(domain), out)?;
+        }
+        Ok(())
+    }
+
+    /// Appends the address of a colleague.
+    fn decode_link(&self, place: u64, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        let none = || Corrupt::new("no such link");
+        let links = self.parts.bytes.get(self.parts.view.links.clone()).ok_or_else(none)?;
+        let place = place.checked_add(u64::from(self.run()?.first_link));
+        let at = place.and_then(|place| usize::try_from(place).ok()?.checked_mul(4)).ok_or_else(none)?;
+        let link = links.get(at..).and_then(|links| links.first_chunk::<4>()).ok_or_else(none)?;
+        let link = u32::from_le_bytes(*link);
+        let start = out.len();
+        Self::open(self.parts, link >> 1)?.read_email(out)?;
+        if link & 1 == 1 {
+            out.get_mut(start..).ok_or_else(none)?.make_ascii_lowercase();
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn push_domain(&self, run: Run, domain: u64, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        let place = u64::from(run.first_domain).saturating_add(domain);
+        out.extend_from_slice(self.parts.view.mail_domains.get(self.parts.bytes, place)?.text);
+        Ok(())
+    }
+
+    /// Appends what a template makes of the person's names.
+    #[inline]
+    fn render(
+        &self,
+        templates: &TemplateSet,
+        code: u64,
+        remainder: &mut &[u8],
+        text: &TextCodec,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Corrupt> {
+        let code = u32::try_from(code).map_err(|_| Corrupt::new("no such template"))?;
+        let used = templates.sources_used(code);
+        let mut owned: [Name; NAME_COUNT] = Default::default();
+        let mut slugs = [[0; slug::NAME_BYTES_MAX]; NAME_COUNT];
+        let mut sources: Sources<'_> = [""; SOURCE_COUNT];
+        let (raw, slugged) = sources.split_at_mut(NAME_COUNT);
+        let each = owned.iter_mut().zip(&mut slugs).zip(raw.iter_mut().zip(slugged)).enumerate();
+        for (name, ((owned, by_rule), (raw, slugged))) in each {
+            let (raw_used, slug_used) = (used >> name & 1 == 1, used >> (name + NAME_COUNT) & 1 == 1);
+            if !raw_used && !slug_used {
+                continue;
+            }
+            let Entry { text, slug } = self.name(name, owned)?;
+            if raw_used {
+                *raw = utf8(text)?;
+            }
+            if slug_used {
+                *slugged = utf8(slug.unwrap_or_else(|| slug::by_rule(text, by_rule)))?;
+            }
+        }
+        templates.decode(code, &sources, remainder, text, out)
+    }
+
+    /// One of the names that templates refer to; empty where there is none or it is too long.
+    #[inline]
+    fn name<'n>(&self, name: usize, owned: &'n mut Name) -> Result<Entry<'n>, Corrupt>
+    where
+        'a: 'n,
+    {
+        const NONE: Entry<'_> = Entry { text: &[], slug: None };
+        let Some(number) = self.schema.names[name] else { return Ok(NONE) };
+        let column = self.schema.columns.get(usize::from(number)).ok_or_else(|| Corrupt::new("no such column"))?;
+        let entry = match self.entry(column, self.code(column)?)? {
+            Some(entry) => entry,
+            None => {
+                owned.0.clear();
+                self.read_column(usize::from(number), &mut owned.0)?;
+                Entry { text: &owned.0, slug: None }
+            }
+        };
+        Ok(if entry.text.len() <= slug::NAME_BYTES_MAX { entry } else { NONE })
+    }
+}
+
+/// A name that does not stand in a dictionary.
+#[derive(Default)]
+struct Name(Vec<u8>);
+
+#[inline]
+fn field(row: &[u8], field: BitField) -> Result<u64, Corrupt> {
+    bits::read(row, field.at, field.width).ok_or_else(|| Corrupt::new("field beyond its row"))
+}
+
+#[inline]
+fn utf8(bytes: &[u8]) -> Result<&str, Corrupt> {
+    std::str::from_utf8(bytes).map_err(|_| Corrupt::new("a value is not UTF-8"))
+}

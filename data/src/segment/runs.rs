@@ -1,0 +1,187 @@
+//! Ordinal → tenant, and where the tenant's domains and links stand.
+//!
+//! Exports are ordered by tenant, so people of one tenant stand in *runs* of ordinals: a short table of runs
+//! costs less than a tenant code in each row. Where a dataset is not ordered so, the table has one line a
+//! tenant and rows name the line.
+//!
+//! # Bytes
+//! ```text
+//! 0                 run_count u32 · hint_count u32 · zero × 8
+//! 16                run_count × (start u32 · tenant u32 · first domain u32 · first link u32)
+//! 16 + 16 × runs    hint_count × u32: the run that holds ordinal 256 × i
+//! ```
+//! The hints bound the search to the runs that begin within 256 ordinals, usually one. Finding the run needs
+//! only the ordinal, so the processor does it while the row is still on its way.
+
+use std::ops::Range;
+
+use zerocopy::little_endian::U32;
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::Corrupt;
+
+const HINT_SHIFT: u32 = 8;
+
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Head {
+    run_count: U32,
+    hint_count: U32,
+    reserved: [u8; 8],
+}
+
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Line {
+    start: U32,
+    tenant: U32,
+    first_domain: U32,
+    first_link: U32,
+}
+
+const _: () = assert!(size_of::<Head>() == 16 && size_of::<Line>() == 16);
+
+/// People of one tenant that stand together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// First ordinal.
+    pub(crate) start: u32,
+    /// Code of the tenant.
+    pub(crate) tenant: u32,
+    /// The tenant's first place among the mail domains.
+    pub(crate) first_domain: u32,
+    /// The tenant's first place among the links.
+    pub(crate) first_link: u32,
+}
+
+/// Where the runs stand: what the reader keeps of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Runs {
+    lines: Range<usize>,
+    hints: Range<usize>,
+}
+
+impl Runs {
+    /// Checks that lines and hints fit. O(1).
+    pub(crate) fn open(segment: &[u8], section: Range<usize>) -> Result<Self, Corrupt> {
+        let corrupt = || Corrupt::new("runs do not fill their section");
+        let (head, _) = segment
+            .get(section.clone())
+            .and_then(|bytes| Head::ref_from_prefix(bytes).ok())
+            .ok_or_else(corrupt)?;
+        let place = |start: usize, count: u32, size: usize| {
+            let end = start.checked_add((count as usize).checked_mul(size)?)?;
+            (end <= section.end).then_some(start..end)
+        };
+        let lines = section.start.checked_add(size_of::<Head>());
+        let lines = lines.and_then(|start| place(start, head.run_count.get(), size_of::<Line>()));
+        let lines = lines.ok_or_else(corrupt)?;
+        let hints = place(lines.end, head.hint_count.get(), size_of::<U32>()).ok_or_else(corrupt)?;
+        Ok(Self { lines, hints })
+    }
+
+    /// The run that holds an ordinal. O(1) expected, O(log runs) at worst.
+    #[inline]
+    pub(crate) fn of(&self, segment: &[u8], ordinal: u32) -> Result<Run, Corrupt> {
+        let none = || Corrupt::new("no run holds this ordinal");
+        let lines = self.lines(segment).ok_or_else(none)?;
+        let hints = segment.get(self.hints.clone()).ok_or_else(none)?;
+        let hints = <[U32]>::ref_from_bytes(hints).map_err(|_| none())?;
+        let place = (ordinal >> HINT_SHIFT) as usize;
+        let first = hints.get(place).ok_or_else(none)?.get() as usize;
+        let last = hints.get(place + 1).map_or(lines.len().saturating_sub(1), |hint| hint.get() as usize);
+        let among = lines.get(first..=last).ok_or_else(none)?;
+        let behind = match among {
+            [_] => 1,
+            _ => among.partition_point(|line| line.start.get() <= ordinal),
+        };
+        behind.checked_sub(1).and_then(|at| among.get(at)).map(Line::run).ok_or_else(none)
+    }
+
+    /// The line at `place`, where rows name it.
+    #[inline]
+    pub(crate) fn get(&self, segment: &[u8], place: u64) -> Result<Run, Corrupt> {
+        let line = self.lines(segment).and_then(|lines| lines.get(usize::try_from(place).ok()?));
+        line.map(Line::run).ok_or_else(|| Corrupt::new("no such run"))
+    }
+
+    fn lines<'a>(&self, segment: &'a [u8]) -> Option<&'a [Line]> {
+        <[Line]>::ref_from_bytes(segment.get(self.lines.clone())?).ok()
+    }
+}
+
+impl Line {
+    fn run(&self) -> Run {
+        let Self { start, tenant, first_domain, first_link } = self;
+        Run {
+            start: start.get(),
+            tenant: tenant.get(),
+            first_domain: first_domain.get(),
+            first_link: first_link.get(),
+        }
+    }
+}
+
+/// Encodes runs in ascending order; with hints for so many `people`, or without (0) where rows name the line.
+pub(crate) fn encode(runs: &[Run], people: u32) -> Vec<u8> {
+    let hint_count = people.div_ceil(1 << HINT_SHIFT);
+    let mut head = Head::new_zeroed();
+    head.run_count = u32::try_from(runs.len()).expect("fewer runs than people").into();
+    head.hint_count = hint_count.into();
+    let mut bytes = head.as_bytes().to_vec();
+    for run in runs {
+        let line = Line {
+            start: run.start.into(),
+            tenant: run.tenant.into(),
+            first_domain: run.first_domain.into(),
+            first_link: run.first_link.into(),
+        };
+        bytes.extend_from_slice(line.as_bytes());
+    }
+    let mut at = 0;
+    for hint in 0..hint_count {
+        while runs.get(at + 1).is_some_and(|next| next.start <= hint << HINT_SHIFT) {
+            at += 1;
+        }
+        bytes.extend_from_slice(U32::new(u32::try_from(at).expect("fewer runs than people")).as_bytes());
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_ordinal_is_in_its_run_and_corruption_is_an_error(
+            sizes in prop::collection::vec(1_u32..2000, 1..60), at in any::<prop::sample::Index>(), bits in 1_u8..,
+        ) {
+            let mut people = 0;
+            let mut runs = Vec::new();
+            for (tenant, size) in (0..).zip(&sizes) {
+                runs.push(Run { start: people, tenant, first_domain: tenant * 2, first_link: tenant * 3 });
+                people += size;
+            }
+            let mut bytes = encode(&runs, people);
+            let open = |bytes: &[u8]| Runs::open(bytes, 0..bytes.len());
+            let reader = open(&bytes).unwrap();
+            for (place, run) in (0..).zip(&runs) {
+                prop_assert_eq!(reader.get(&bytes, place).unwrap(), *run);
+                prop_assert_eq!(reader.of(&bytes, run.start).unwrap(), *run);
+                prop_assert_eq!(reader.of(&bytes, run.start + sizes[run.tenant as usize] - 1).unwrap(), *run);
+            }
+            prop_assert!(reader.get(&bytes, runs.len() as u64).is_err());
+            prop_assert!(reader.of(&bytes, people + 256).is_err());
+            let place = at.index(bytes.len());
+            bytes[place] ^= bits;
+            if let Ok(reader) = open(&bytes) {
+                for ordinal in (0..people).step_by(17) {
+                    let _ = reader.of(&bytes, ordinal);
+                }
+            }
+        }
+    }
+}
