@@ -292,7 +292,17 @@ fn text(inspected: &Inspected) -> String {
             format!("{:.2}", column.bytes_per_person),
         ]
     });
-    let header = ["COLUMN", "MEANING", "STORED", "DISTINCT", "EXCEPTIONS", "ROW BITS", "TAILS", "TABLES", "BYTES A PERSON"];
+    let header = [
+        "COLUMN",
+        "MEANING",
+        "STORED",
+        "DISTINCT",
+        "EXCEPTIONS",
+        "ROW BITS",
+        "TAILS",
+        "TABLES",
+        "BYTES A PERSON",
+    ];
     text.push_str(&table(&header, rows));
     text.push('\n');
     let details = inspected.columns.iter().filter(|column| !column.detail.is_empty()).map(|column| {

@@ -97,7 +97,7 @@ impl Counter {
 
     fn hardly_repeats(&self) -> bool {
         let filled = self.rows - u64::from(self.empty);
-        filled >= ROWS_TO_JUDGE / 2 && self.counts.len() as u64 * 2 > filled
+        filled >= ROWS_TO_JUDGE / 2 && self.counts.len() as u64 * 8 > filled * 7
     }
 
     fn merge(&mut self, mut other: Self) {

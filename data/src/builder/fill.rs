@@ -93,8 +93,13 @@ pub(super) fn fill(
 }
 
 impl Known<'_> {
-    fn fill_batch(&self, worker: &mut Worker<'_>, number: u64, batch: &RowBatch) -> Result<Filled, BuildError> {
-        let Self { inputs, scan, rows, merged, layout, .. } = *self;
+    fn fill_batch(
+        &self,
+        worker: &mut Worker<'_>,
+        number: u64,
+        batch: &RowBatch,
+    ) -> Result<Filled, BuildError> {
+        let Self { inputs, scan, rows, merged, layout, context } = *self;
         let schema = inputs.people[batch.file() as usize].schema;
         let (mapping, columns) =
             (&inputs.mappings[usize::from(schema)], &inputs.columns[usize::from(schema)]);
@@ -118,7 +123,7 @@ impl Known<'_> {
                 further.clear();
                 inputs.aliases.add_to(tenant, &RowFields { row, columns, further: "" }, further)?;
                 let fields = RowFields { row, columns, further };
-                let tenant = scan.tenants.find(tenant).ok_or(BuildError::Changed)?;
+                let tenant = context.tenants.find(tenant).ok_or(BuildError::Changed)?;
                 let place = RowPlace { schema, tenant, ordinal: rows.ordinal(accepted) };
                 encoder.push(place, fields.stored(), &mut filled.rows, &mut filled.tails)?
             };

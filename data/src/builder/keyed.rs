@@ -77,7 +77,9 @@ impl<'d> KeyMaker<'d> {
             let mark = if first { primary(&key) } else { 0 };
             out.addresses.push(KeyEntry::new(hasher.address(key.bytes()), number | mark));
             let of_tenant = || {
-                dotless.get(domain_of(&key)).is_some_and(|tenants| tenants.iter().any(|known| known == tenant))
+                dotless
+                    .get(domain_of(&key))
+                    .is_some_and(|tenants| tenants.iter().any(|known| known == tenant))
             };
             if is_dotless_domain(key.domain()) || (!dotless.is_empty() && of_tenant()) {
                 let stripped = strip_dots(&key, shorter);

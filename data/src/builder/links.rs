@@ -116,7 +116,8 @@ impl Links {
             // Both lists are in the order of the hashes, with gaps: skip ahead in growing steps.
             at += skipped(&addresses[at..], named.key);
             let among = addresses[at..].iter().take_while(|entry| entry.hash() == named.key);
-            let mut primary = among.filter(|entry| entry.number() & PRIMARY != 0).map(|e| e.number() & !PRIMARY);
+            let mut primary =
+                among.filter(|entry| entry.number() & PRIMARY != 0).map(|e| e.number() & !PRIMARY);
             let row = primary.find(|&row| {
                 let is_capital = || {
                     let from = counts.capitals.partition_point(|known| *known < (named.check, row));

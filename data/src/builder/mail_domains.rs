@@ -64,7 +64,8 @@ impl MailDomains {
     /// out: they cost more than the one address that names them.
     pub(super) fn new(mut counts: MailDomainCounts, tenant_count: usize) -> Self {
         counts.flush();
-        let mut all: Vec<_> = counts.counts.into_iter().map(|((tenant, domain), n)| (tenant, n, domain)).collect();
+        let mut all: Vec<_> =
+            counts.counts.into_iter().map(|((tenant, domain), n)| (tenant, n, domain)).collect();
         all.sort_by(|a, b| (a.0, std::cmp::Reverse(a.1), &a.2).cmp(&(b.0, std::cmp::Reverse(b.1), &b.2)));
         let mut domains = Self { domains: Vec::new(), first: vec![0], beyond: [0; OF_TENANT_MAX + 1] };
         for (tenant, count, domain) in all {
@@ -86,7 +87,8 @@ impl MailDomains {
     }
 
     fn end_tenant(&mut self) {
-        self.first.push(u32::try_from(self.domains.len()).expect("domains are fewer than rows, which are capped"));
+        self.first
+            .push(u32::try_from(self.domains.len()).expect("domains are fewer than rows, which are capped"));
     }
 
     /// All domains, by place.
@@ -109,7 +111,8 @@ impl MailDomains {
 
     /// Bits of a code: the cheapest width, where an address beyond it costs some 12 bytes as text.
     pub(super) fn width(&self, people: u64) -> u32 {
-        let cost = |width: u32| u64::from(width) * people + self.beyond[(1_usize << width).min(OF_TENANT_MAX)] * 96;
+        let cost =
+            |width: u32| u64::from(width) * people + self.beyond[(1_usize << width).min(OF_TENANT_MAX)] * 96;
         (0..=8).min_by_key(|&width| cost(width)).unwrap_or(8)
     }
 }
@@ -136,6 +139,10 @@ mod tests {
         assert_eq!(domains.code(1, "two.example"), None);
         assert_eq!(domains.code(9, "two.example"), None);
         assert_eq!((domains.first(0), domains.first(2), domains.domains().len()), (0, 1, 2));
-        assert_eq!((domains.width(6), domains.width(1_000)), (1, 0), "one address as text or a bit for everybody");
+        assert_eq!(
+            (domains.width(6), domains.width(1_000)),
+            (1, 0),
+            "one address as text or a bit for everybody"
+        );
     }
 }

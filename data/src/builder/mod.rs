@@ -44,8 +44,8 @@ use zerocopy::FromZeros;
 use crate::input::{self, Dots, FileSummary, InputError, InputSpec, Mapping, Report};
 use crate::segment::rows::RowsSpec;
 use crate::segment::{
-    Corrupt, DomainLine, InputRecord, KeyEntry, KeyHasher, KeyIndexBuilder, Meta, Plan, Planned, sections,
-    sort_entries,
+    Corrupt, DomainLine, InputRecord, KeyEntry, KeyHasher, KeyIndexBuilder, Load, Meta, Plan, Planned,
+    sections, sort_entries,
 };
 use inputs::Inputs;
 use layout::{Context, Layout};
@@ -55,6 +55,7 @@ use pipeline::Watch;
 use rows::Rows;
 use scan::Scan;
 use tables::Tables;
+use tenants::Tenants;
 
 /// Where a segment is built: shared memory, a file, a vector.
 pub trait SegmentTarget {
@@ -254,8 +255,15 @@ fn attempt<T: SegmentTarget>(
     let tenant_of = |row| scan.tenant_of.of(row);
     let links = Links::new(counts, &scan.keyed.addresses, &rows, tenant_of, tenant_count, people);
     let has_further = merged.is_some() || !inputs.aliases.is_empty();
-    let context =
-        Context { hasher, domains: &mail_domains, links: &links, people: people as u64, has_further };
+    let tenants = std::mem::take(&mut scan.tenants);
+    let context = Context {
+        hasher,
+        tenants: &tenants,
+        domains: &mail_domains,
+        links: &links,
+        people: people as u64,
+        has_further,
+    };
     let runs = scan.tenant_of.of_ordinals(&rows);
     // Where tenants are mixed a line for each run costs more than a code in each row.
     let are_mixed = runs.len() > people / 16 + 16;
@@ -282,11 +290,11 @@ fn attempt<T: SegmentTarget>(
             .map_err(|error| BuildError::Limit(format!("metadata: {error}")))
     };
     let meta_size = meta_of(None)?.len();
-    let mut plan = indexes.plan(&scan, meta_size, people, &layout, &tables, tails_size);
+    let mut plan = indexes.plan(&tenants, meta_size, people, &layout, &tables, tails_size);
     target.allocate(plan.size())?;
     watch.step(Phase::Index, 2, 3);
     let bytes = target.bytes_mut();
-    indexes.write(&scan, &plan, bytes);
+    indexes.write(&tenants, &plan, bytes);
     tables.write(&plan, bytes);
     watch.phase = Phase::Fill;
     let outcome = fill::fill(&known, options.threads, &plan, bytes, &mut watch)?;
@@ -305,7 +313,7 @@ fn attempt<T: SegmentTarget>(
     target.shrink(plan.size())?;
     target.filled();
     watch.step(Phase::Finish, 1, 2);
-    plan.stamp(&header(&inputs, &scan, options, people as u64), target.bytes_mut());
+    plan.stamp(&header(&inputs, &scan, tenant_count, options, people as u64), target.bytes_mut());
     watch.step(Phase::Finish, 2, 2);
     Ok(Attempt::Done(Box::new(report)))
 }
@@ -355,18 +363,19 @@ impl Indexes {
         hasher: KeyHasher,
     ) -> Result<Self, BuildError> {
         let keyed = std::mem::take(&mut scan.keyed);
-        let bind = |mut entries: Vec<KeyEntry>| {
+        let bind = |mut entries: Vec<KeyEntry>, load| {
             for entry in &mut entries {
                 entry.set_number(rows.ordinal(entry.number() & !PRIMARY));
             }
-            KeyIndexBuilder::new(entries)
+            KeyIndexBuilder::new(entries, load)
         };
-        let addresses = bind(keyed.addresses);
-        let persons = bind(keyed.persons);
-        let names = bind(keyed.names);
+        // Senders are looked up by address far more than by anything else.
+        let addresses = bind(keyed.addresses, Load::Fast);
+        let persons = bind(keyed.persons, Load::Small);
+        let names = bind(keyed.names, Load::Small);
         let places = domains.iter().zip(0_u32..);
         let places = places.map(|(fact, place)| KeyEntry::new(hasher.domain(fact.domain.as_bytes()), place));
-        let domain_index = KeyIndexBuilder::new(places.collect());
+        let domain_index = KeyIndexBuilder::new(places.collect(), Load::Fast);
         let indexes = Self { addresses, persons, names, domains, domain_index };
         for index in [&indexes.addresses, &indexes.persons, &indexes.names, &indexes.domain_index] {
             if !index.fits() {
@@ -380,7 +389,7 @@ impl Indexes {
 
     fn plan(
         &self,
-        scan: &Scan,
+        tenants: &Tenants,
         meta_size: usize,
         people: usize,
         layout: &Layout,
@@ -388,11 +397,11 @@ impl Indexes {
         tails_size: u64,
     ) -> Plan {
         let people = people as u64;
-        let tenants_size = sections::strings_size(scan.tenants.iter().map(|(name, _)| name));
+        let tenants_size = sections::strings_size(tenants.iter().map(|(name, _)| name));
         let index = |kind, index: &KeyIndexBuilder| Planned::new(kind, index.size(), index.key_count());
         let mut sections = vec![
             Planned::new(SectionKind::Meta, meta_size as u64, 1),
-            Planned::new(SectionKind::Tenants, tenants_size, scan.tenants.iter().len() as u64),
+            Planned::new(SectionKind::Tenants, tenants_size, tenants.iter().len() as u64),
             Planned {
                 // Says at a glance that no look-up needs more than the literal address.
                 encoding: u32::from(self.domains.iter().any(DomainFact::is_looser)),
@@ -418,8 +427,8 @@ impl Indexes {
     }
 
     /// Writes all of it; the memory of each index is given back as soon as it is written.
-    fn write(self, scan: &Scan, plan: &Plan, bytes: &mut [u8]) {
-        sections::write_strings(scan.tenants.iter(), &mut bytes[plan.range(SectionKind::Tenants)]);
+    fn write(self, tenants: &Tenants, plan: &Plan, bytes: &mut [u8]) {
+        sections::write_strings(tenants.iter(), &mut bytes[plan.range(SectionKind::Tenants)]);
         sections::write_domains(&self.lines(), &mut bytes[plan.range(SectionKind::Domains)]);
         for (kind, index) in [
             (SectionKind::DomainIndex, self.domain_index),
@@ -493,14 +502,20 @@ fn meta(inputs: &Inputs, summaries: &[FileSummary], report: &Report, layout: Row
     }
 }
 
-fn header(inputs: &Inputs, scan: &Scan, options: &BuildOptions, people: u64) -> SegmentHeader {
+fn header(
+    inputs: &Inputs,
+    scan: &Scan,
+    tenant_count: usize,
+    options: &BuildOptions,
+    people: u64,
+) -> SegmentHeader {
     let digests =
         scan.summaries.iter().chain(&inputs.small_files).flat_map(|summary| summary.digest.0.to_le_bytes());
     let mut header = SegmentHeader::new_zeroed();
     header.generation = options.generation.0.into();
     header.segment_count = 1.into();
     header.people_count = people.into();
-    header.tenant_count = (scan.tenants.iter().len() as u64).into();
+    header.tenant_count = (tenant_count as u64).into();
     header.csv_size = scan.summaries.iter().map(|summary| summary.csv_bytes).sum::<u64>().into();
     header.hash_seed = options.hash_seed.into();
     header.built_at_wall_ns = options.built_at_wall_ns.into();

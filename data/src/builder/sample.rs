@@ -45,7 +45,8 @@ impl<'s> SampleRow<'s> {
     /// The column at `place`; the further addresses behind the last one.
     pub(super) fn field(&self, place: usize) -> &'s str {
         let end = self.ends.get(place).map_or(self.text.len(), |&end| end as usize);
-        let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |&end| end as usize);
+        let start =
+            place.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |&end| end as usize);
         self.text.get(start..end).unwrap_or_default()
     }
 

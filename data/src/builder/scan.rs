@@ -8,8 +8,8 @@ use persondb_protocol::answer::Kind;
 
 use super::counts::Counters;
 use super::inputs::Inputs;
-use super::layout;
 use super::keyed::{KeyMaker, Keyed, domain_of};
+use super::layout;
 use super::links::{LinkCounts, PRIMARY};
 use super::mail_domains::MailDomainCounts;
 use super::pipeline::{self, Watch};
@@ -19,7 +19,8 @@ use super::sample::Sample;
 use super::tenants::{RowTenants, Tenants};
 use super::{BuildError, BuildOptions};
 use crate::input::{
-    Canonical, FileSummary, PersonRow, RejectsWriter, Report, Row, RowBatch, Verdict, WarningKind, Warnings, classify,
+    Canonical, FileSummary, PersonRow, RejectsWriter, Report, Row, RowBatch, Verdict, WarningKind, Warnings,
+    classify,
 };
 use crate::segment::rows::Roles;
 use crate::segment::{KeyHasher, roles};

@@ -107,6 +107,7 @@ fn store(codec: &Codec, number: u32) -> Store {
         Codec::Empty => Store::Empty,
         Codec::Text => Store::Text,
         Codec::Dictionary { rest, .. } => Store::Dictionary { dictionary: number, rest: *rest },
+        Codec::Tenant => Store::Tenant,
         Codec::Number(codec) => Store::Number(codec.clone()),
         Codec::Template(templates) => Store::Template { templates: templates.to_strings() },
         Codec::Address { templates, domain_width } => {

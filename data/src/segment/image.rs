@@ -173,7 +173,11 @@ impl Image {
     }
 
     /// The section of this kind with this index, and its line in the table.
-    pub(crate) fn section_of(&self, kind: SectionKind, index: u32) -> Result<(Range<usize>, &SectionEntry), Corrupt> {
+    pub(crate) fn section_of(
+        &self,
+        kind: SectionKind,
+        index: u32,
+    ) -> Result<(Range<usize>, &SectionEntry), Corrupt> {
         let is = |entry: &&SectionEntry| entry.kind.get() == kind as u32 && entry.index.get() == index;
         let found = self.entries.iter().find(is).and_then(|entry| Some((range(entry)?, entry)));
         found.ok_or_else(|| Corrupt::new(format!("segment has no section '{}' {index}", kind.name())))

@@ -6,11 +6,11 @@ use persondb_protocol::answer::{DomainFact, Matched, Person, Reason, Unavailable
 use persondb_protocol::control::PEOPLE_COUNT_MAX;
 use smallvec::SmallVec;
 
+use super::scratch::with_scratch;
 use super::{
     Ambiguity, Corrupt, DomainLine, Fields, KeyHasher, Parts, PersonRef, Segment, for_each_name,
     is_dotless_domain,
 };
-use super::scratch::with_scratch;
 use crate::normalize::{
     AddressKey, KeyBuffer, address_key, address_key_equals, domain_key, folded_name, german_form, strip_dots,
     strip_subaddress,

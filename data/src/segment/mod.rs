@@ -45,11 +45,11 @@ use crate::input::Canonical;
 use persondb_protocol::Generation;
 use persondb_protocol::layout::{SectionEntry, SectionKind, SegmentHeader};
 
-pub(crate) use domains::DomainLine;
 use column::TextCodec;
 use column::dictionary::Dictionary;
+pub(crate) use domains::DomainLine;
 pub(crate) use image::{Plan, Planned};
-pub(crate) use key_index_builder::{KeyEntry, KeyIndexBuilder, sort_entries};
+pub(crate) use key_index_builder::{KeyEntry, KeyIndexBuilder, Load, sort_entries};
 pub(crate) use keys::{
     FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, for_each_address, for_each_name, is_dotless_domain,
 };

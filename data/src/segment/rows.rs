@@ -12,6 +12,7 @@
 //! | empty | none | none |
 //! | text | none | the value |
 //! | dictionary | 0, or place in the dictionary + 1; with `rest`, twice that + whether text follows the entry | the value, or what follows |
+//! | tenant | 0, or 1: the tenant's identifier | the value |
 //! | number | 0, or number, time, UUID as one code | the value, or 16 bytes |
 //! | template | 0, or a template over the person's names | the value, or the template's remainder |
 //! | address | the same for the local part, and a domain of the tenant | the same |
@@ -30,7 +31,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::column::dictionary::{Dictionary, Entry};
-use super::column::{NumberCodec, SOURCE_COUNT, Sources, TemplateSet, TextCodec, bits, slug};
+use super::column::{
+    NUMBER_TAIL_SIZE, NumberCodec, SOURCE_COUNT, Sources, TemplateSet, TextCodec, bits, slug,
+};
 use super::runs::Run;
 use super::tails::{Tails, take_part};
 use super::{Corrupt, Parts};
@@ -91,6 +94,8 @@ pub(crate) enum Store {
         /// Whether text may follow the entry.
         rest: bool,
     },
+    /// The tenant's identifier.
+    Tenant,
     /// A number, time or UUID.
     Number(NumberCodec),
     /// A template over names.
@@ -157,6 +162,7 @@ enum Codec {
     Empty,
     Text,
     Dictionary { dictionary: Dictionary, rest: bool },
+    Tenant,
     Number(NumberCodec),
     Template(TemplateSet),
     Address { templates: TemplateSet, template_width: u32 },
@@ -211,7 +217,8 @@ impl Rows {
                 return Err(corrupt());
             }
             let at = |place: Option<u16>| place.and_then(|place| by_place.get(usize::from(place)).copied());
-            let schema = SchemaRow { names: roles.names.map(at), email: at(roles.email), columns: opened, by_place };
+            let schema =
+                SchemaRow { names: roles.names.map(at), email: at(roles.email), columns: opened, by_place };
             schema.check_references()?;
             schemas.push(schema);
         }
@@ -238,6 +245,7 @@ impl Codec {
             Store::Dictionary { dictionary, rest } => {
                 Self::Dictionary { dictionary: tables.dictionary(*dictionary)?, rest: *rest }
             }
+            Store::Tenant => Self::Tenant,
             Store::Number(codec) => Self::Number(codec.clone()),
             Store::Template { templates } => Self::Template(TemplateSet::parse(templates)?),
             Store::Address { templates, domain_width } => {
@@ -273,9 +281,49 @@ impl Codec {
                 has_remainder(templates, code & ((1 << template_width) - 1))
             }
             Self::Addresses { .. } => code != 1,
-            Self::Link => code == 0,
+            Self::Tenant | Self::Link => code == 0,
         }
     }
+
+    /// Leaves the part of a value that [has one](Self::has_part) behind without decoding it.
+    #[inline]
+    fn skip(&self, code: u64, tail: &mut &[u8]) -> Result<(), Corrupt> {
+        match self {
+            Self::Number(_) if code != 0 => {
+                *tail = tail.get(NUMBER_TAIL_SIZE..).ok_or_else(|| Corrupt::new("tail of a number"))?;
+                Ok(())
+            }
+            Self::Template(templates) if code != 0 => skip_remainder(templates, code, tail),
+            Self::Address { templates, template_width } => match code & ((1 << template_width) - 1) {
+                0 => take_part(tail).map(drop),
+                template => skip_remainder(templates, template, tail),
+            },
+            Self::Addresses { templates, .. } if code > 1 => {
+                for _ in 1..code {
+                    let template = take_byte(tail)?;
+                    if template == 0 {
+                        take_part(tail)?;
+                    } else {
+                        take_byte(tail)?;
+                        skip_remainder(templates, template.into(), tail)?;
+                    }
+                }
+                Ok(())
+            }
+            _ => take_part(tail).map(drop),
+        }
+    }
+}
+
+fn skip_remainder(templates: &TemplateSet, code: u64, tail: &mut &[u8]) -> Result<(), Corrupt> {
+    templates.skip(u32::try_from(code).map_err(|_| Corrupt::new("no such template"))?, tail)
+}
+
+#[inline]
+fn take_byte(tail: &mut &[u8]) -> Result<u8, Corrupt> {
+    let (&byte, rest) = tail.split_first().ok_or_else(|| Corrupt::new("list of addresses is cut short"))?;
+    *tail = rest;
+    Ok(byte)
 }
 
 #[inline]
@@ -313,9 +361,9 @@ impl<'a> RowRef<'a> {
         let rows = &parts.view.rows;
         let start = (ordinal as usize).checked_mul(rows.row_size);
         let section = parts.bytes.get(parts.view.row_bytes.clone());
-        let bytes = section.zip(start).and_then(|(section, start)| {
-            section.get(start..start.checked_add(rows.row_size + bits::SLACK)?)
-        });
+        let bytes = section
+            .zip(start)
+            .and_then(|(section, start)| section.get(start..start.checked_add(rows.row_size + bits::SLACK)?));
         let bytes = bytes.filter(|_| ordinal < parts.view.people_count);
         let bytes = bytes.ok_or_else(|| Corrupt::new(format!("no row {ordinal}")))?;
         let schema_number = if rows.schema.width == 0 { 0 } else { field(bytes, rows.schema)? };
@@ -373,25 +421,22 @@ impl<'a> RowRef<'a> {
         }
         for (number, column) in self.schema.columns.iter().enumerate() {
             let code = self.code(column)?;
-            let part = if column.codec.has_part(code) {
-                let tail = match &mut tail {
-                    Some(tail) => tail,
-                    None => tail.insert(self.tail()?),
-                };
-                take_part(tail)?
-            } else {
-                &[]
+            let has_part = column.codec.has_part(code);
+            let tail = match &mut tail {
+                Some(tail) => tail,
+                None if has_part => tail.insert(self.tail()?),
+                None => &mut &[][..],
             };
             let place = match places.get(number) {
                 Some(&place) => usize::from(place),
                 None => self.schema.by_place.iter().position(|&at| usize::from(at) == number).unwrap_or(0),
             };
-            if let (true, Some(entry)) = (part.is_empty(), self.entry(column, code)?) {
+            if let Some(entry) = self.entry(column, code)? {
                 visit(place, entry.text)?;
                 continue;
             }
             scratch.clear();
-            self.decode(column, code, part, scratch)?;
+            self.decode(column, code, tail, scratch)?;
             visit(place, scratch)?;
         }
         Ok(())
@@ -410,8 +455,8 @@ impl<'a> RowRef<'a> {
     fn read_column(&self, number: usize, out: &mut Vec<u8>) -> Result<(), Corrupt> {
         let column = self.schema.columns.get(number).ok_or_else(|| Corrupt::new("no such column"))?;
         let code = self.code(column)?;
-        let part = if column.codec.has_part(code) { self.part(number)? } else { &[] };
-        self.decode(column, code, part, out)
+        let mut tail = if column.codec.has_part(code) { self.tail_at(number)? } else { &[] };
+        self.decode(column, code, &mut tail, out)
     }
 
     #[inline]
@@ -430,15 +475,16 @@ impl<'a> RowRef<'a> {
         Ok(Tails { offsets, tails })
     }
 
-    /// The part of a column that has one.
-    fn part(&self, number: usize) -> Result<&'a [u8], Corrupt> {
+    /// The tail from the part of a column on.
+    fn tail_at(&self, number: usize) -> Result<&'a [u8], Corrupt> {
         let mut tail = self.tail()?;
         for before in self.schema.columns.iter().take(number) {
-            if before.codec.has_part(self.code(before)?) {
-                take_part(&mut tail)?;
+            let code = self.code(before)?;
+            if before.codec.has_part(code) {
+                before.codec.skip(code, &mut tail)?;
             }
         }
-        take_part(&mut tail)
+        Ok(tail)
     }
 
     /// The dictionary entry that is the whole value, if one is.
@@ -460,44 +506,45 @@ impl<'a> RowRef<'a> {
         dictionary.get(self.parts.bytes, place).map(Some)
     }
 
+    /// Appends the value with this code; its part, if it has one, is taken off the front of the tail.
     #[inline]
-    fn decode(&self, column: &Column, code: u64, mut part: &[u8], out: &mut Vec<u8>) -> Result<(), Corrupt> {
+    fn decode(&self, column: &Column, code: u64, tail: &mut &[u8], out: &mut Vec<u8>) -> Result<(), Corrupt> {
         let text = &column.text;
         match &column.codec {
-            Codec::Dictionary { dictionary, rest } => {
-                if let Some(place) = (if *rest { code >> 1 } else { code }).checked_sub(1) {
+            Codec::Dictionary { dictionary, rest: false } if code != 0 => {
+                out.extend_from_slice(dictionary.get(self.parts.bytes, code - 1)?.text);
+                Ok(())
+            }
+            Codec::Dictionary { dictionary, rest: true } => {
+                if let Some(place) = (code >> 1).checked_sub(1) {
                     out.extend_from_slice(dictionary.get(self.parts.bytes, place)?.text);
                 }
-                if part.is_empty() { Ok(()) } else { text.decode(part, out) }
+                if code & 1 == 1 { text.decode(take_part(tail)?, out) } else { Ok(()) }
             }
-            Codec::Address { templates, template_width } => {
-                let template = code & ((1 << template_width) - 1);
-                if template == 0 {
-                    return text.decode(part, out);
-                }
-                self.render(templates, template, &mut part, text, out)?;
+            Codec::Address { templates, template_width } if code & ((1 << template_width) - 1) != 0 => {
+                self.render(templates, code & ((1 << template_width) - 1), tail, text, out)?;
                 out.push(b'@');
                 self.push_domain(self.run()?, code >> template_width, out)
             }
-            Codec::Template(templates) => match code {
-                0 => text.decode(part, out),
-                code => self.render(templates, code, &mut part, text, out),
+            Codec::Template(templates) if code != 0 => self.render(templates, code, tail, text, out),
+            Codec::Number(number) if code != 0 => {
+                number.decode(code, tail, out)?;
+                if number.has_tail(code) { column.codec.skip(code, tail) } else { Ok(()) }
+            }
+            Codec::Tenant if code != 0 => {
+                let tenant = self.parts.tenants()?.get(self.run()?.tenant)?.0;
+                out.extend_from_slice(tenant.as_bytes());
+                Ok(())
+            }
+            Codec::Addresses { templates, separator } if code != 0 => {
+                self.decode_addresses(templates, separator, code - 1, tail, text, out)
+            }
+            Codec::Link if code != 0 => match code.checked_sub(2) {
+                None => Ok(()),
+                Some(place) => self.decode_link(place, out),
             },
             Codec::Empty => Ok(()),
-            Codec::Text => text.decode(part, out),
-            Codec::Number(number) => match code {
-                0 => text.decode(part, out),
-                code => number.decode(code, part, out),
-            },
-            Codec::Addresses { templates, separator } => match code {
-                0 => text.decode(part, out),
-                code => self.decode_addresses(templates, separator, code - 1, part, text, out),
-            },
-            Codec::Link => match code {
-                0 => text.decode(part, out),
-                1 => Ok(()),
-                code => self.decode_link(code - 2, out),
-            },
+            _ => text.decode(take_part(tail)?, out),
         }
     }
 
@@ -506,7 +553,7 @@ impl<'a> RowRef<'a> {
         templates: &TemplateSet,
         separator: &str,
         count: u64,
-        mut part: &[u8],
+        tail: &mut &[u8],
         text: &TextCodec,
         out: &mut Vec<u8>,
     ) -> Result<(), Corrupt> {
@@ -515,17 +562,15 @@ impl<'a> RowRef<'a> {
             if number > 0 {
                 out.extend_from_slice(separator.as_bytes());
             }
-            let (&template, rest) = part.split_first().ok_or_else(|| Corrupt::new("address of a list"))?;
-            part = rest;
+            let template = take_byte(tail)?;
             if template == 0 {
-                text.decode(take_part(&mut part)?, out)?;
+                text.decode(take_part(tail)?, out)?;
                 continue;
             }
-            let (&domain, rest) = part.split_first().ok_or_else(|| Corrupt::new("domain of a list"))?;
-            part = rest;
-            self.render(templates, u64::from(template), &mut part, text, out)?;
+            let domain = take_byte(tail)?;
+            self.render(templates, template.into(), tail, text, out)?;
             out.push(b'@');
-            self.push_domain(run, u64::from(domain), out)?;
+            self.push_domain(run, domain.into(), out)?;
         }
         Ok(())
     }
@@ -594,7 +639,8 @@ impl<'a> RowRef<'a> {
     {
         const NONE: Entry<'_> = Entry { text: &[], slug: None };
         let Some(number) = self.schema.names[name] else { return Ok(NONE) };
-        let column = self.schema.columns.get(usize::from(number)).ok_or_else(|| Corrupt::new("no such column"))?;
+        let column =
+            self.schema.columns.get(usize::from(number)).ok_or_else(|| Corrupt::new("no such column"))?;
         let entry = match self.entry(column, self.code(column)?)? {
             Some(entry) => entry,
             None => {

@@ -77,6 +77,7 @@ impl<B: AsRef<[u8]>> Segment<B> {
                 let rest = if *rest { ", text may follow" } else { "" };
                 ("dictionary", format!("{entries} entries{rest}"))
             }
+            Store::Tenant => ("tenant", "the tenant's identifier".to_owned()),
             Store::Number(codec) => ("number", codec.describe()),
             Store::Template { templates } => ("template", of(templates)),
             Store::Address { templates, domain_width } => {

@@ -10,8 +10,9 @@
 //!
 //! # Bytes of a tail
 //! ```text
-//! for each column that has a part, in the order of the layout:  size (varint) · bytes
+//! for each column that has a part, in the order of the layout:  the part
 //! ```
+//! A part of text is its size (varint) and bytes; others end by themselves.
 
 use zerocopy::little_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -55,7 +56,8 @@ impl<'a> Tails<'a> {
     pub(crate) fn get(&self, ordinal: u32) -> Result<&'a [u8], Corrupt> {
         let beyond = || Corrupt::new("tail reaches beyond its section");
         let at = line_offset(ordinal);
-        let line = self.offsets.get(at..at + size_of::<Line>()).and_then(|line| Line::ref_from_bytes(line).ok());
+        let line =
+            self.offsets.get(at..at + size_of::<Line>()).and_then(|line| Line::ref_from_bytes(line).ok());
         let line = line.ok_or_else(|| Corrupt::new("no such tail"))?;
         let place = ordinal as usize % LINE_COUNT;
         let before = &line.sizes[..place];

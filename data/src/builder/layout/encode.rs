@@ -20,6 +20,8 @@ pub(crate) struct Stats {
 pub(super) struct Encoded {
     code: u64,
     pub(super) has_part: bool,
+    /// Whether the part is text, whose size stands in front of it; others end by themselves.
+    is_text: bool,
     is_exception: bool,
 }
 
@@ -38,7 +40,8 @@ impl<'n> Names<'n> {
     /// Of the row whose columns `field` gives by place.
     pub(super) fn of(schema: &'n SchemaLayout, field: impl Fn(u16) -> &'n str) -> Self {
         let mut names = Self { texts: [""; NAME_COUNT], slugs: [const { Slug::Stored("") }; NAME_COUNT] };
-        for (number, (text, slugged)) in schema.names.iter().zip(names.texts.iter_mut().zip(&mut names.slugs)) {
+        for (number, (text, slugged)) in schema.names.iter().zip(names.texts.iter_mut().zip(&mut names.slugs))
+        {
             let Some(column) = number.and_then(|number| schema.columns.get(number)) else { continue };
             let name = field(column.place);
             if name.is_empty() || name.len() > slug::NAME_BYTES_MAX {
@@ -85,12 +88,17 @@ impl Column {
         text: &impl TextStore,
         part: &mut Vec<u8>,
     ) -> Encoded {
-        let coded = |code: u64, part: &Vec<u8>| Encoded { code, has_part: !part.is_empty(), is_exception: false };
+        let coded = |code: u64, part: &Vec<u8>| Encoded {
+            code,
+            has_part: !part.is_empty(),
+            is_text: false,
+            is_exception: false,
+        };
         match &self.codec {
             Codec::Empty => coded(0, part),
             Codec::Text => {
                 text.encode(value, part);
-                Encoded { code: 0, has_part: true, is_exception: false }
+                Encoded { code: 0, has_part: true, is_text: true, is_exception: false }
             }
             Codec::Dictionary { entries, rest: false } => match entries.code(value) {
                 Some(code) => coded(u64::from(code) + 1, part),
@@ -103,35 +111,37 @@ impl Column {
                 if let Some(code) = entries.code(value) {
                     return coded((u64::from(code) + 1) << 1, part);
                 }
-                let (entry, size) = entries.prefix(value).map_or((0, 0), |(code, size)| (u64::from(code) + 1, size));
+                let (entry, size) =
+                    entries.prefix(value).map_or((0, 0), |(code, size)| (u64::from(code) + 1, size));
                 text.encode(&value[size..], part);
-                Encoded { code: entry << 1 | 1, has_part: true, is_exception: true }
+                Encoded { code: entry << 1 | 1, has_part: true, is_text: true, is_exception: true }
             }
+            Codec::Tenant => match context.tenants.name(tenant) == value {
+                true => coded(1, part),
+                false => exception(value, text, part),
+            },
             Codec::Number(number) => match number.encode(value, part) {
                 0 => exception(value, text, part),
-                code => Encoded { code, has_part: number.has_tail(code), is_exception: false },
+                code => coded(code, part),
             },
             Codec::Template(templates) => match templates.encode(value, sources, text, part) {
                 0 => exception(value, text, part),
-                code => {
-                    Encoded { code: code.into(), has_part: templates.has_remainder(code), is_exception: false }
-                }
+                code => coded(code.into(), part),
             },
             Codec::Address { templates, domain_width } => {
                 let template_width = self.code.width - domain_width;
-                let coded = value.rsplit_once('@').and_then(|(local, domain)| {
-                    let domain = context.domains.code(tenant, domain).filter(|&code| code < 1 << domain_width)?;
+                let both = value.rsplit_once('@').and_then(|(local, domain)| {
+                    let domain =
+                        context.domains.code(tenant, domain).filter(|&code| code < 1 << domain_width)?;
                     match templates.encode(local, sources, text, part) {
                         0 => None,
                         template => Some((template, domain)),
                     }
                 });
-                match coded {
-                    Some((template, domain)) => Encoded {
-                        code: u64::from(template) | u64::from(domain) << template_width,
-                        has_part: templates.has_remainder(template),
-                        is_exception: false,
-                    },
+                match both {
+                    Some((template, domain)) => {
+                        coded(u64::from(template) | u64::from(domain) << template_width, part)
+                    }
                     None => exception(value, text, part),
                 }
             }
@@ -146,7 +156,7 @@ impl Column {
                 for piece in value.split(separator) {
                     self.encode_piece(piece, templates, tenant, sources, context, text, part);
                 }
-                Encoded { code: count as u64 + 1, has_part: true, is_exception: false }
+                coded(count as u64 + 1, part)
             }
             Codec::Link => {
                 if value.is_empty() {
@@ -199,7 +209,7 @@ impl Column {
 fn exception(value: &str, text: &impl TextStore, part: &mut Vec<u8>) -> Encoded {
     part.clear();
     text.encode(value, part);
-    Encoded { code: 0, has_part: true, is_exception: true }
+    Encoded { code: 0, has_part: true, is_text: true, is_exception: true }
 }
 
 /// Encodes one row after the other, with buffers kept between them.
@@ -222,7 +232,8 @@ pub(crate) struct RowPlace {
 
 impl<'l> Encoder<'l> {
     pub(crate) fn new(layout: &'l Layout, context: Context<'l>) -> Self {
-        let stats = layout.schemas.iter().map(|schema| vec![Stats::default(); schema.columns.len()]).collect();
+        let stats =
+            layout.schemas.iter().map(|schema| vec![Stats::default(); schema.columns.len()]).collect();
         Self { layout, context, part: Vec::new(), tail: Vec::new(), stats }
     }
 
@@ -260,7 +271,11 @@ impl<'l> Encoder<'l> {
             stats.exceptions += u64::from(encoded.is_exception);
             if encoded.has_part {
                 let before = tail.len();
-                push_part(part, tail);
+                if encoded.is_text {
+                    push_part(part, tail);
+                } else {
+                    tail.extend_from_slice(part);
+                }
                 stats.tail_bytes += (tail.len() - before) as u64;
             }
         }

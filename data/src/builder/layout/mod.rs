@@ -22,6 +22,7 @@ use super::counts::Counters;
 use super::links::Links;
 use super::mail_domains::MailDomains;
 use super::sample::{Sample, SampleRow};
+use super::tenants::Tenants;
 
 /// Sample rows that templates and text codecs are learned from.
 const LEARNED_ROWS_MAX: usize = 60_000;
@@ -34,6 +35,7 @@ const LIST_WIDTH_MAX: u32 = 4;
 #[derive(Clone, Copy)]
 pub(super) struct Context<'c> {
     pub(super) hasher: KeyHasher,
+    pub(super) tenants: &'c Tenants,
     pub(super) domains: &'c MailDomains,
     pub(super) links: &'c Links,
     pub(super) people: u64,
@@ -72,11 +74,21 @@ pub(super) enum Codec {
     /// Nobody has a value.
     Empty,
     Text,
-    Dictionary { entries: Entries, rest: bool },
+    Dictionary {
+        entries: Entries,
+        rest: bool,
+    },
+    Tenant,
     Number(NumberCodec),
     Template(TemplateSet),
-    Address { templates: TemplateSet, domain_width: u32 },
-    Addresses { templates: TemplateSet, separator: &'static str },
+    Address {
+        templates: TemplateSet,
+        domain_width: u32,
+    },
+    Addresses {
+        templates: TemplateSet,
+        separator: &'static str,
+    },
     Link,
 }
 
@@ -132,6 +144,7 @@ enum Part {
     AddressList,
     Name,
     Manager,
+    Tenant,
     Other,
     /// Addresses from elsewhere.
     Further,
@@ -168,6 +181,8 @@ impl<'c> Parts<'c> {
             Part::Name
         } else if is_first(Canonical::ManagerEmail) {
             Part::Manager
+        } else if is_first(Canonical::TenantId) {
+            Part::Tenant
         } else {
             Part::Other
         }
@@ -191,7 +206,10 @@ impl SchemaLayout {
         for &place in places.iter().filter(|&&place| part_of(place) == Part::Name) {
             let mut column = generic(place, rows, counts(place), context, Rest::Never);
             if let (Codec::Dictionary { entries, .. }, Some(email)) = (&mut column.codec, roles.email) {
-                slugs::find(entries, rows.iter().map(|row| (row.field(place.into()), row.field(email.into()))));
+                slugs::find(
+                    entries,
+                    rows.iter().map(|row| (row.field(place.into()), row.field(email.into()))),
+                );
             }
             names.push((place, column));
         }
@@ -214,6 +232,7 @@ impl SchemaLayout {
                 Part::DisplayName => schema.display_name(place, rows, context),
                 Part::AddressList => schema.address_list(place, rows),
                 Part::Manager => link(place, rows, context),
+                Part::Tenant => column(place, 1, Codec::Tenant, 0),
                 Part::Other => generic(place, rows, counts(place), context, Rest::WhereItPays),
                 Part::Further if !context.has_further => column(place, 0, Codec::Empty, 0),
                 Part::Further => generic(place, rows, None, context, Rest::Never),
@@ -280,7 +299,8 @@ impl SchemaLayout {
     }
 
     fn learn<'s>(&'s self, sample: impl Iterator<Item = (&'s str, SampleRow<'s>)>) -> TemplateSet {
-        let names = sample.map(|(value, row)| (value, encode::Names::of(self, |place| row.field(place.into()))));
+        let names =
+            sample.map(|(value, row)| (value, encode::Names::of(self, |place| row.field(place.into()))));
         let names: Vec<_> = names.collect();
         TemplateSet::learn(names.iter().map(|(value, names)| (*value, names.sources())))
     }
@@ -413,7 +433,9 @@ fn separator<'s>(values: impl Iterator<Item = &'s str>) -> &'static str {
     let mut counts = [0_usize; CANDIDATES.len()];
     for value in values.filter(|value| value.matches('@').count() > 1) {
         for (count, candidate) in counts.iter_mut().zip(CANDIDATES) {
-            *count += usize::from(value.split(candidate).all(|piece| piece.matches('@').count() == 1 && piece.trim() == piece));
+            *count += usize::from(
+                value.split(candidate).all(|piece| piece.matches('@').count() == 1 && piece.trim() == piece),
+            );
         }
     }
     let best = counts.iter().zip(CANDIDATES).rev().max_by_key(|(count, _)| **count);

@@ -4,7 +4,7 @@ use super::piece::DIGITS_MAX;
 use crate::segment::Corrupt;
 
 /// Bytes of a number of so many digits.
-fn size(count: u8) -> usize {
+pub(super) fn size(count: u8) -> usize {
     [0, 1, 1, 2, 2, 3, 3, 3, 4, 4][usize::from(count)]
 }
 

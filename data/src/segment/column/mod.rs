@@ -23,7 +23,7 @@ mod symbols;
 mod template;
 mod text;
 
-pub(crate) use number::NumberCodec;
+pub(crate) use number::{NumberCodec, TAIL_SIZE as NUMBER_TAIL_SIZE};
 pub(crate) use template::{SOURCE_COUNT, Sources, TemplateSet, TextStore};
 pub(crate) use text::TextCodec;
 

@@ -180,6 +180,22 @@ impl TemplateSet {
         Ok(())
     }
 
+    /// Leaves the remainder of a value behind without decoding it.
+    #[inline]
+    pub(crate) fn skip(&self, code: u32, remainder: &mut &[u8]) -> Result<(), Corrupt> {
+        let cut_short = || Corrupt::new("remainder of a template is cut short");
+        let template = self.template(code).filter(|template| template.has_remainder);
+        for piece in template.map_or(&[][..], |template| &template.pieces) {
+            let size = match piece {
+                Piece::Digits(count) => digits::size(*count),
+                Piece::Text => varint::read(remainder).ok_or_else(cut_short)? as usize,
+                Piece::Source { .. } | Piece::Literal(_) | Piece::Case(_) => continue,
+            };
+            *remainder = remainder.get(size..).ok_or_else(cut_short)?;
+        }
+        Ok(())
+    }
+
     fn template(&self, code: u32) -> Option<&Template> {
         self.templates.get((code as usize).checked_sub(1)?)
     }
