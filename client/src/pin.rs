@@ -51,6 +51,27 @@ impl Pin {
         self.get_scoped(address, Some(tenant))
     }
 
+    /// [`Self::get`] for each of the addresses, in their order: `visit` is called with the place of each and
+    /// its answer. Mapped, their cache misses overlap, which makes a batch of 32 several times faster than as
+    /// many single look-ups.
+    pub fn get_many<'p, A: AsRef<str>>(&'p self, addresses: &[A], mut visit: impl FnMut(usize, Lookup<'p>)) {
+        let usual = addresses.iter().all(|address| address.as_ref().len() <= KEY_SIZE_MAX);
+        let (View::Mapped(mapped), true) = (&*self.hold.view, usual) else {
+            for (place, address) in addresses.iter().enumerate() {
+                visit(place, self.get(address.as_ref()));
+            }
+            return;
+        };
+        mapped.segment.get_many(addresses, Scope::Everywhere, |place, hits| {
+            let lookup = match hits {
+                Ok(hits) => Lookup::from_hits(mapped.generation(), hits),
+                Err(error) => Lookup::Unavailable(error.into()),
+            };
+            self.count(&lookup);
+            visit(place, lookup);
+        });
+    }
+
     /// Everybody with this identifier, compared byte for byte.
     pub fn person(&self, person_id: &str) -> Lookup<'_> {
         self.person_scoped(person_id, None)
@@ -179,12 +200,17 @@ impl Pin {
                 }))
             }
         };
-        self.hold.cells.count(match &lookup {
+        self.count(&lookup);
+        lookup
+    }
+
+    #[inline]
+    fn count(&self, lookup: &Lookup<'_>) {
+        self.hold.cells.count(match lookup {
             Lookup::Found(_) => Outcome::Found,
             Lookup::Absent(_) => Outcome::Absent,
             Lookup::Unavailable(unavailable) => Outcome::Unavailable(unavailable.reason),
         });
-        lookup
     }
 
     /// Asks the daemon, and withholds answers that are too old or of another generation than the first.

@@ -11,6 +11,7 @@
 //! | [`control`] | requests, replies, announcements |
 //! | [`codec`] | their bytes on the socket, and the limits |
 //! | [`places`] | where the control socket can be |
+//! | [`prefetch`] | bytes that can be asked for before they are read |
 #![forbid(unsafe_code)]
 
 pub mod answer;
@@ -20,7 +21,9 @@ pub mod generation;
 pub mod layout;
 pub mod name;
 pub mod places;
+pub mod prefetch;
 pub mod status;
 
 pub use generation::Generation;
 pub use name::{DatasetName, ShmName};
+pub use prefetch::Prefetch;

@@ -36,7 +36,7 @@ use std::path::PathBuf;
 
 use persondb_protocol::Generation;
 use persondb_protocol::answer::DomainKind;
-use persondb_protocol::layout::{SectionKind, SegmentHeader};
+use persondb_protocol::layout::{SECTION_COUNT_MAX, SectionKind, SegmentHeader};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 use zerocopy::FromZeros;
@@ -291,6 +291,13 @@ fn attempt<T: SegmentTarget>(
     };
     let meta_size = meta_of(None)?.len();
     let mut plan = indexes.plan(&tenants, meta_size, people, &layout, &tables, tails_size);
+    if plan.section_count() > SECTION_COUNT_MAX as usize {
+        return Err(BuildError::Limit(format!(
+            "the files have so many different columns that a segment needs {} sections, and at most \
+             {SECTION_COUNT_MAX} are allowed; leave columns out, or bring the files to one header",
+            plan.section_count()
+        )));
+    }
     target.allocate(plan.size())?;
     watch.step(Phase::Index, 2, 3);
     let bytes = target.bytes_mut();

@@ -137,6 +137,14 @@ pub fn read_address(piece: &str) -> AddressValue<'_> {
 /// The address within its wrapping, not checked.
 #[must_use]
 pub fn unwrap_address(piece: &str) -> &str {
+    // Nearly all are bare: no wrapper begins or ends with a letter or digit but a prefix with its colon.
+    if let [first, .., last] = piece.as_bytes()
+        && first.is_ascii_alphanumeric()
+        && last.is_ascii_alphanumeric()
+        && memchr::memchr(b':', piece.as_bytes()).is_none()
+    {
+        return piece;
+    }
     let mut bare = piece.trim();
     for _ in 0..WRAPPERS_MAX {
         let before = bare;

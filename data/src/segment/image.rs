@@ -75,6 +75,11 @@ impl Plan {
         }
     }
 
+    /// Number of sections.
+    pub(crate) fn section_count(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Size of the whole segment in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.size

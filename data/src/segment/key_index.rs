@@ -72,6 +72,22 @@ struct Head {
 
 const _: () = assert!(size_of::<Head>() == BUCKET_SIZE);
 
+/// Candidates that stand in the first bucket of a key.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Probe {
+    ordinals: [u32; 2],
+    count: usize,
+    /// Whether these are all candidates of the key.
+    pub(crate) is_whole: bool,
+}
+
+impl Probe {
+    /// The candidates.
+    pub(crate) fn ordinals(&self) -> &[u32] {
+        self.ordinals.get(..self.count).unwrap_or_default()
+    }
+}
+
 /// What the head says, checked once when the segment is opened: small, and owns nothing of the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IndexLayout {
@@ -217,15 +233,24 @@ impl IndexLayout {
         Ok(())
     }
 
-    /// Puts ordinals that may have the key into `out` and returns how many: those that stand in its first
-    /// bucket, as far as there is room. A hint about which records to prefetch, from one cache line; the
-    /// whole answer is [`Self::candidates`].
+    /// What the first bucket says, for a batch: it asks for the records of all its keys before it looks at
+    /// one.
     #[inline]
-    pub(crate) fn first_candidates(&self, section: &[u8], hash: u64, out: &mut [u32]) -> usize {
-        let Ok(bucket) = self.home_bucket(section, hash) else { return 0 };
-        let references = self.matches(bucket, fingerprint(hash)).map(|slot| self.reference(bucket, slot));
-        let ordinals = references.filter(|&reference| reference < self.ordinal_end);
-        out.iter_mut().zip(ordinals).map(|(place, ordinal)| *place = ordinal).count()
+    pub(crate) fn probe(&self, section: &[u8], hash: u64) -> Probe {
+        let Ok(bucket) = self.home_bucket(section, hash) else { return Probe::default() };
+        let matches = self.matches(bucket, fingerprint(hash));
+        let mut probe = Probe { is_whole: !matches.goes_on, ..Probe::default() };
+        for slot in matches {
+            let reference = self.reference(bucket, slot);
+            match probe.ordinals.get_mut(probe.count) {
+                Some(place) if reference < self.ordinal_end => {
+                    *place = reference;
+                    probe.count += 1;
+                }
+                _ => probe.is_whole = false,
+            }
+        }
+        probe
     }
 
     /// The bucket that a look-up reads first.
@@ -388,7 +413,7 @@ mod tests {
             if let Ok(layout) = IndexLayout::open(&bytes) {
                 for i in 0..300 {
                     let _ = layout.candidates(&bytes, spread(i), |_| Ok(()));
-                    layout.first_candidates(&bytes, spread(i), &mut [0; 2]);
+                    layout.probe(&bytes, spread(i));
                 }
             }
         }
@@ -406,7 +431,7 @@ mod tests {
                 for hash in (0..256).map(|i| hash.wrapping_add(i)) {
                     let _ = layout.candidates(&bytes, hash, |_| Ok(()));
                     let _ = layout.candidates(&bytes[..bytes.len() / 2], hash, |_| Ok(()));
-                    layout.first_candidates(&bytes, hash, &mut [0; 2]);
+                    layout.probe(&bytes, hash);
                 }
             }
         }

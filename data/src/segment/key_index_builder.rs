@@ -296,19 +296,24 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_first_bucket_hints_at_most_ordinals_and_only_at_candidates() {
+    fn a_probe_knows_candidates_of_its_key_and_says_when_there_are_more() {
         let entries: Vec<_> = (0..20_000).map(|i| (spread(i), u32::try_from(i).unwrap())).collect();
         let bytes = build(&entries);
         let layout = IndexLayout::open(&bytes).unwrap();
-        let mut hinted = 0;
+        let mut whole = 0;
         for &(hash, ordinal) in &entries {
-            let mut out = [u32::MAX; 2];
-            let count = layout.first_candidates(&bytes, hash, &mut out);
-            assert!(out[..count].iter().all(|hint| find(&bytes, hash).contains(hint)));
-            assert_eq!(layout.first_candidates(&bytes, hash, &mut []), 0);
-            hinted += usize::from(out[..count].contains(&ordinal));
+            let probe = layout.probe(&bytes, hash);
+            let found = find(&bytes, hash);
+            assert!(probe.ordinals().iter().all(|candidate| found.contains(candidate)));
+            if probe.is_whole {
+                assert_eq!(probe.ordinals().len(), found.len());
+                assert!(probe.ordinals().contains(&ordinal));
+                whole += 1;
+            }
         }
-        assert!(hinted > 15_000, "{hinted} of 20,000");
+        assert!(whole > 15_000, "{whole} of 20,000");
+        let shared = build(&[(7, 1), (7, 2)]);
+        assert!(!IndexLayout::open(&shared).unwrap().probe(&shared, 7).is_whole, "a posting list");
     }
 
     #[test]

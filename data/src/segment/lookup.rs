@@ -98,8 +98,10 @@ impl<'a> Hits<'a> {
         }
     }
 
-    fn sort(&mut self) {
-        self.people.sort_by_key(|hit| (hit.matched, hit.person.ordinal()));
+    pub(super) fn sort(&mut self) {
+        if self.people.len() > 1 {
+            self.people.sort_by_key(|hit| (hit.matched, hit.person.ordinal()));
+        }
     }
 
     fn cut_to(&mut self, limit: usize) {
@@ -129,7 +131,7 @@ impl<B: AsRef<[u8]>> Segment<B> {
         let parts = self.parts();
         let mut buffer = KeyBuffer::new();
         let Some(key) = address_key(address, &mut buffer) else { return Ok(Hits::default()) };
-        let hits = parts.with_address(&key, scope)?;
+        let hits = parts.with_address(&key, parts.view.hasher.address(key.bytes()), scope)?;
         if hits.is_empty() { parts.with_looser_address(&key, scope) } else { Ok(hits) }
     }
 
@@ -216,31 +218,57 @@ impl<B: AsRef<[u8]>> Segment<B> {
 }
 
 impl<'a> Parts<'a> {
-    /// Everybody who has the address literally.
-    fn with_address(&self, key: &AddressKey<'_>, scope: Scope<'_>) -> Result<Hits<'a>, LookupError> {
+    /// Everybody who has the address with this hash literally.
+    #[inline]
+    pub(super) fn with_address(
+        &self,
+        key: &AddressKey<'_>,
+        hash: u64,
+        scope: Scope<'_>,
+    ) -> Result<Hits<'a>, LookupError> {
         let mut hits = Hits::default();
-        let hash = self.view.hasher.address(key.bytes());
-        self.candidates(&self.view.address_index, hash, |ordinal| {
-            let person = self.person(ordinal)?;
-            let primary = with_scratch(|scratch| person.has_email(key.bytes(), scratch))?;
-            let matched = match primary {
-                true => Some(Matched::Primary),
-                false => matched_by(&person, |stored| address_key_equals(stored, key))?,
-            };
-            if let Some(matched) = matched
-                && within(&person, scope)?
-            {
-                hits.push(Hit { person, matched });
+        let index = &self.view.address_index;
+        let probe = index.layout.probe(self.slice(&index.range)?, hash);
+        if probe.is_whole {
+            for &ordinal in probe.ordinals() {
+                self.compare(ordinal, key, scope, &mut hits)?;
             }
-            Ok(())
-        })?;
+        } else {
+            self.candidates(index, hash, |ordinal| self.compare(ordinal.0, key, scope, &mut hits))?;
+        }
         hits.sort();
         Ok(hits)
     }
 
+    /// Adds the person if one of their addresses is this one.
+    #[inline]
+    pub(super) fn compare(
+        &self,
+        ordinal: u32,
+        key: &AddressKey<'_>,
+        scope: Scope<'_>,
+        hits: &mut Hits<'a>,
+    ) -> Result<(), LookupError> {
+        let (person, told) = with_scratch(|scratch| PersonRef::compared(*self, ordinal, key, scratch))?;
+        let matched = match told {
+            Some(told) => told,
+            None => matched_by(&person, |stored| address_key_equals(stored, key))?,
+        };
+        if let Some(matched) = matched
+            && within(&person, scope)?
+        {
+            hits.push(Hit { person, matched });
+        }
+        Ok(())
+    }
+
     /// Sub-address, then dots, each only for tenants that say so of the domain (dots also for the two
     /// public domains where they never count).
-    fn with_looser_address(&self, key: &AddressKey<'_>, scope: Scope<'_>) -> Result<Hits<'a>, LookupError> {
+    pub(super) fn with_looser_address(
+        &self,
+        key: &AddressKey<'_>,
+        scope: Scope<'_>,
+    ) -> Result<Hits<'a>, LookupError> {
         let mut hits = Hits::default();
         let public = is_dotless_domain(key.domain());
         if !self.view.has_looser_domains && !public {
@@ -254,7 +282,8 @@ impl<'a> Parts<'a> {
             }
             let stripped = line.subaddress.and_then(|c| strip_subaddress(key, c, &mut shorter));
             if let Some(stripped) = stripped {
-                for &hit in self.with_address(&stripped, scope)?.iter() {
+                let hash = self.view.hasher.address(stripped.bytes());
+                for &hit in self.with_address(&stripped, hash, scope)?.iter() {
                     if hit.person.tenant_code()? == line.tenant {
                         hits.push(Hit { matched: looser(hit.matched, Matched::Subaddress), ..hit });
                     }

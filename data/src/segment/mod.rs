@@ -11,7 +11,7 @@
 //! | `key_index`, `key_index_builder` | key hash → ordinals |
 //! | `domains` | what is known of domains |
 //! | `keys` | which keys a person has: one function for builder and reader |
-//! | `lookup` | question → people |
+//! | `lookup`, `batch` | question → people, one or many |
 //! | `scratch` | values while they are compared |
 //! | `person_ref` | one person, borrowed |
 //! | `stored` | how columns are stored, for people |
@@ -20,6 +20,7 @@
 //! [`Segment`] reads from any bytes. Nothing in it trusts them: an offset that does not fit gives
 //! [`Corrupt`], never a panic.
 
+mod batch;
 pub(crate) mod column;
 mod domains;
 mod image;
@@ -117,6 +118,8 @@ pub struct Segment<B> {
 /// What opening a segment found out: small, private to the process.
 #[derive(Debug)]
 pub(crate) struct View {
+    /// Its own among all that were opened in this process.
+    number: u64,
     image: image::Image,
     meta: Meta,
     schemas: Vec<Columns>,
@@ -254,6 +257,7 @@ impl View {
             return Err(Corrupt::new("rows do not match the number of people").into());
         }
         let view = Self {
+            number: scratch::segment_number(),
             tenants: image.section(SectionKind::Tenants)?,
             rows,
             row_bytes,
@@ -313,6 +317,7 @@ pub(crate) fn roles(columns: &Columns) -> rows::Roles {
         names: [Canonical::GivenName, Canonical::FamilyName, Canonical::MiddleName, Canonical::PreferredName]
             .map(first),
         email: first(Canonical::Email),
+        addresses: columns.address_places().to_vec(),
     }
 }
 
@@ -340,6 +345,6 @@ impl<'a> Parts<'a> {
     }
 
     fn person(&self, ordinal: Ordinal) -> Result<PersonRef<'a>, Corrupt> {
-        PersonRef::new(*self, rows::RowRef::open(*self, ordinal.0)?)
+        PersonRef::new(*self, ordinal.0)
     }
 }

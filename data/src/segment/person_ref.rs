@@ -10,6 +10,7 @@ use super::scratch::{Decoded, Scratch, with_scratch};
 use super::{Corrupt, Ordinal, Parts};
 use crate::input::values::unwrap_address;
 use crate::input::{self, Canonical};
+use crate::normalize::AddressKey;
 
 /// One person in a segment. Copying it copies a few words.
 ///
@@ -18,8 +19,8 @@ use crate::input::{self, Canonical};
 #[derive(Clone, Copy, Debug)]
 pub struct PersonRef<'a> {
     parts: Parts<'a>,
-    row: RowRef<'a>,
-    columns: &'a Columns,
+    ordinal: u32,
+    schema: u16,
 }
 
 /// Whether other people answer the same question.
@@ -33,16 +34,15 @@ pub enum Ambiguity {
 
 impl<'a> PersonRef<'a> {
     #[inline]
-    pub(super) fn new(parts: Parts<'a>, row: RowRef<'a>) -> Result<Self, Corrupt> {
-        let columns = parts.view.schemas.get(usize::from(row.schema_number()));
-        let columns = columns.ok_or_else(|| Corrupt::new("schema of a row"))?;
-        Ok(Self { parts, row, columns })
+    pub(super) fn new(parts: Parts<'a>, ordinal: u32) -> Result<Self, Corrupt> {
+        let row = RowRef::open(parts, ordinal)?;
+        Ok(Self { parts, ordinal, schema: row.schema_number() })
     }
 
     /// Its record number.
     #[must_use]
     pub fn ordinal(&self) -> Ordinal {
-        Ordinal(self.row.ordinal())
+        Ordinal(self.ordinal)
     }
 
     /// Customer whose person this is.
@@ -77,6 +77,9 @@ impl<'a> PersonRef<'a> {
     /// # Errors
     /// See [`Self::tenant_id`].
     pub fn read_email(&self, out: &mut String) -> Result<(), Corrupt> {
+        if self.read_compared_email(out)? {
+            return Ok(());
+        }
         self.read_canonical(Canonical::Email, out)?;
         let email = unwrap_address(out);
         if email.len() != out.len() {
@@ -150,7 +153,7 @@ impl<'a> PersonRef<'a> {
     /// Header and value of every column of the person's file, in its order.
     pub fn columns(&self) -> impl Iterator<Item = Result<(&'a str, Cow<'a, str>), Corrupt>> {
         let person = *self;
-        let headers = self.columns.headers().iter().enumerate();
+        let headers = self.schema().headers().iter().enumerate();
         headers.map(move |(place, header)| Ok((header.as_str(), person.stored(place)?)))
     }
 
@@ -165,8 +168,8 @@ impl<'a> PersonRef<'a> {
         scratch: &mut Vec<u8>,
         mut visit: impl FnMut(&'a str, &str),
     ) -> Result<(), Corrupt> {
-        self.row.for_each(scratch, |place, value| {
-            if let Some(header) = self.columns.headers().get(place) {
+        self.row()?.for_each(scratch, |place, value| {
+            if let Some(header) = self.schema().headers().get(place) {
                 visit(header, utf8(value)?);
             }
             Ok(())
@@ -182,7 +185,7 @@ impl<'a> PersonRef<'a> {
         mut visit: impl FnMut(&str, Matched) -> Result<(), Corrupt>,
     ) -> Result<(), Corrupt> {
         with_scratch(|scratch| {
-            let fields = self.decode(self.columns.address_places(), scratch)?;
+            let fields = self.decode(self.schema().address_places(), scratch)?;
             super::for_each_address(&fields, |address, matched| visit(address, matched))
         })
     }
@@ -208,20 +211,40 @@ impl<'a> PersonRef<'a> {
     }
 
     pub(super) fn tenant_code(&self) -> Result<u32, Corrupt> {
-        Ok(self.row.run()?.tenant)
+        Ok(self.row()?.run()?.tenant)
     }
 
     /// What its columns mean.
+    #[inline]
     pub(super) fn schema(&self) -> &'a Columns {
-        self.columns
+        // The row was opened with this schema, and there are as many of both.
+        &self.parts.view.schemas[usize::from(self.schema)]
     }
 
-    /// Whether these bytes are the primary address as stored: the usual hit, told without looking at aliases.
     #[inline]
-    pub(super) fn has_email(&self, wanted: &[u8], scratch: &mut Scratch) -> Result<bool, Corrupt> {
+    fn row(&self) -> Result<RowRef<'a>, Corrupt> {
+        RowRef::open(self.parts, self.ordinal)
+    }
+
+    /// Opens the person with this ordinal and tells what the address is to them from the primary address
+    /// alone: `None` where the others have to be looked at.
+    #[inline]
+    pub(super) fn compared(
+        parts: Parts<'a>,
+        ordinal: u32,
+        key: &AddressKey<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<(Self, Option<Option<Matched>>), Corrupt> {
+        let row = RowRef::open(parts, ordinal)?;
+        let person = Self { parts, ordinal, schema: row.schema_number() };
         scratch.clear();
-        self.row.read_email(&mut scratch.bytes)?;
-        Ok(scratch.bytes == wanted)
+        row.read_email(&mut scratch.bytes)?;
+        if scratch.bytes == key.bytes() {
+            scratch.is_address_of(parts.view.number, ordinal);
+            return Ok((person, Some(Some(Matched::Primary))));
+        }
+        // Who only shares the fingerprint is nearly always of another domain.
+        Ok((person, if row.may_have_domain(key.domain())? { None } else { Some(None) }))
     }
 
     /// Decodes some columns to look at them as fields.
@@ -230,16 +253,32 @@ impl<'a> PersonRef<'a> {
         'a: 's,
     {
         scratch.clear();
+        let row = self.row()?;
         for &place in places {
             let start = scratch.bytes.len();
-            self.row.read(usize::from(place), &mut scratch.bytes)?;
+            row.read(usize::from(place), &mut scratch.bytes)?;
             scratch.end(place, start);
         }
-        scratch.fields(self.columns)
+        scratch.fields(self.schema())
+    }
+
+    /// Reads the address that the look-up has just decoded to compare it, where it is still there.
+    #[inline]
+    fn read_compared_email(&self, out: &mut String) -> Result<bool, Corrupt> {
+        with_scratch(|scratch| {
+            let Some(address) = scratch.address(self.parts.view.number, self.ordinal) else {
+                return Ok(false);
+            };
+            let address = unwrap_address(utf8(address)?);
+            out.clear();
+            out.push_str(address);
+            // A blank one is not it: then another column has the address.
+            Ok(!address.is_empty())
+        })
     }
 
     fn place(&self, header: &str) -> Option<usize> {
-        self.columns.headers().iter().position(|known| known == header)
+        self.schema().headers().iter().position(|known| known == header)
     }
 
     fn word<T: Default>(&self, column: Canonical, read: fn(&str) -> Option<T>) -> Result<T, Corrupt> {
@@ -248,7 +287,7 @@ impl<'a> PersonRef<'a> {
 
     /// The first value of this meaning that is not blank; empty where there is none.
     fn canonical(&self, column: Canonical) -> Result<Cow<'a, str>, Corrupt> {
-        for &place in self.columns.places(column) {
+        for &place in self.schema().places(column) {
             let value = self.stored(usize::from(place))?;
             if !value.trim().is_empty() {
                 return Ok(value);
@@ -259,9 +298,10 @@ impl<'a> PersonRef<'a> {
 
     #[inline]
     fn read_canonical(&self, column: Canonical, out: &mut String) -> Result<(), Corrupt> {
-        for &place in self.columns.places(column) {
+        for &place in self.schema().places(column) {
             self.read_stored(usize::from(place), out)?;
-            if !out.trim().is_empty() {
+            let begins_with_text = out.as_bytes().first().is_some_and(u8::is_ascii_graphic);
+            if begins_with_text || !out.trim().is_empty() {
                 return Ok(());
             }
         }
@@ -270,7 +310,7 @@ impl<'a> PersonRef<'a> {
     }
 
     fn stored(&self, place: usize) -> Result<Cow<'a, str>, Corrupt> {
-        if let Some(borrowed) = self.row.borrow(place)? {
+        if let Some(borrowed) = self.row()?.borrow(place)? {
             return utf8(borrowed).map(Cow::Borrowed);
         }
         let mut value = String::new();
@@ -282,7 +322,7 @@ impl<'a> PersonRef<'a> {
     fn read_stored(&self, place: usize, out: &mut String) -> Result<(), Corrupt> {
         let mut bytes = std::mem::take(out).into_bytes();
         bytes.clear();
-        self.row.read(place, &mut bytes)?;
+        self.row()?.read(place, &mut bytes)?;
         *out = String::from_utf8(bytes).map_err(|_| Corrupt::new("a value is not UTF-8"))?;
         Ok(())
     }

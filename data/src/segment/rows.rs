@@ -30,10 +30,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::column::dictionary::{Dictionary, Entry};
-use super::column::{
-    NUMBER_TAIL_SIZE, NumberCodec, SOURCE_COUNT, Sources, TemplateSet, TextCodec, bits, slug,
-};
+use super::column::dictionary::{Dictionary, Entry, Form, SLOT_DOMAINS, SLOT_NAMES};
+use super::column::{NUMBER_TAIL_SIZE, NumberCodec, SOURCE_COUNT, TemplateSet, TextCodec, bits, slug};
 use super::runs::Run;
 use super::tails::{Tails, take_part};
 use super::{Corrupt, Parts};
@@ -144,10 +142,21 @@ pub(crate) struct SchemaRow {
     columns: Vec<Column>,
     /// Place in the file → column.
     by_place: Vec<u16>,
-    /// Columns of the names that templates refer to.
-    names: [Option<u16>; NAME_COUNT],
+    /// The names that templates refer to.
+    names: [Option<Name>; NAME_COUNT],
     /// Column of the primary address.
     email: Option<u16>,
+    /// Other columns that addresses stand in.
+    more_addresses: Vec<u16>,
+}
+
+/// A name that templates refer to, with the short way to it.
+#[derive(Debug)]
+struct Name {
+    column: u16,
+    code: BitField,
+    /// Where its values stand, unless text may follow them.
+    dictionary: Option<Dictionary>,
 }
 
 #[derive(Debug)]
@@ -179,7 +188,7 @@ pub(crate) trait Tables {
 }
 
 /// What the meaning of columns says of one schema: where names and primary address stand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Roles {
     /// Number of headers.
     pub(crate) header_count: usize,
@@ -187,6 +196,8 @@ pub(crate) struct Roles {
     pub(crate) names: [Option<u16>; NAME_COUNT],
     /// Place of the primary address.
     pub(crate) email: Option<u16>,
+    /// Places of all addresses, the primary one first.
+    pub(crate) addresses: Vec<u16>,
 }
 
 impl Rows {
@@ -217,12 +228,29 @@ impl Rows {
                 return Err(corrupt());
             }
             let at = |place: Option<u16>| place.and_then(|place| by_place.get(usize::from(place)).copied());
-            let schema =
-                SchemaRow { names: roles.names.map(at), email: at(roles.email), columns: opened, by_place };
+            let others = roles.addresses.iter().filter(|&&place| roles.email != Some(place));
+            let schema = SchemaRow {
+                more_addresses: others.filter_map(|&place| at(Some(place))).collect(),
+                names: roles.names.map(|place| Name::of(at(place)?, &opened)),
+                email: at(roles.email),
+                columns: opened,
+                by_place,
+            };
             schema.check_references()?;
             schemas.push(schema);
         }
         Ok(Self { row_size, schema: inside(spec.schema)?, run: spec.run.map(inside).transpose()?, schemas })
+    }
+}
+
+impl Name {
+    fn of(column: u16, columns: &[Column]) -> Option<Self> {
+        let found = columns.get(usize::from(column))?;
+        let dictionary = match &found.codec {
+            Codec::Dictionary { dictionary, rest: false } => Some(dictionary.clone()),
+            _ => None,
+        };
+        Some(Self { column, code: found.code, dictionary })
     }
 }
 
@@ -334,8 +362,8 @@ fn has_remainder(templates: &TemplateSet, code: u64) -> bool {
 impl SchemaRow {
     /// Names must not be made of names, nor a link lead to a link: decoding ends.
     fn check_references(&self) -> Result<(), Corrupt> {
-        let names = self.names.iter().flatten().all(|&column| {
-            let codec = self.columns.get(usize::from(column)).map(|column| &column.codec);
+        let names = self.names.iter().flatten().all(|name| {
+            let codec = self.columns.get(usize::from(name.column)).map(|column| &column.codec);
             matches!(codec, Some(Codec::Text | Codec::Dictionary { .. } | Codec::Number(_)))
         });
         let email = self.email.and_then(|column| self.columns.get(usize::from(column)));
@@ -344,7 +372,7 @@ impl SchemaRow {
     }
 }
 
-/// One person's row. Copying it copies a few words.
+/// One person's row, opened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowRef<'a> {
     parts: Parts<'a>,
@@ -371,10 +399,6 @@ impl<'a> RowRef<'a> {
         let schema = rows.schemas.get(usize::from(schema_number));
         let schema = schema.ok_or_else(|| Corrupt::new("schema of a row"))?;
         Ok(Self { parts, ordinal, bytes, schema, schema_number })
-    }
-
-    pub(crate) fn ordinal(&self) -> u32 {
-        self.ordinal
     }
 
     /// Which list of columns it has.
@@ -440,6 +464,72 @@ impl<'a> RowRef<'a> {
             visit(place, scratch)?;
         }
         Ok(())
+    }
+
+    /// Whether one of the person's addresses may be in this domain (a key, so in lower case); `false` is sure.
+    /// Tells nearly all people apart that only share a fingerprint, without putting an address together.
+    #[inline]
+    pub(crate) fn may_have_domain(&self, domain: &[u8]) -> Result<bool, Corrupt> {
+        match self.schema.email {
+            Some(email) if !self.column_may_have_domain(email, domain)? => {}
+            _ => return Ok(true),
+        }
+        for &number in &self.schema.more_addresses {
+            if self.column_may_have_domain(number, domain)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    #[inline]
+    fn column_may_have_domain(&self, number: u16, domain: &[u8]) -> Result<bool, Corrupt> {
+        let column = self.schema.columns.get(usize::from(number));
+        let column = column.ok_or_else(|| Corrupt::new("no such column"))?;
+        let code = self.code(column)?;
+        match &column.codec {
+            Codec::Empty => Ok(false),
+            Codec::Address { templates: _, template_width } if code & ((1 << template_width) - 1) != 0 => {
+                self.is_domain(self.run()?, code >> template_width, domain)
+            }
+            Codec::Addresses { templates, .. } if code != 0 => {
+                self.list_may_have_domain(usize::from(number), templates, code - 1, domain)
+            }
+            Codec::Dictionary { .. } => {
+                Ok(!self.entry(column, code)?.is_some_and(|entry| entry.text.is_empty()))
+            }
+            _ => Ok(true),
+        }
+    }
+
+    fn list_may_have_domain(
+        &self,
+        number: usize,
+        templates: &TemplateSet,
+        count: u64,
+        domain: &[u8],
+    ) -> Result<bool, Corrupt> {
+        if count == 0 {
+            return Ok(false);
+        }
+        let (mut tail, run) = (self.tail_at(number)?, self.run()?);
+        for _ in 0..count {
+            let template = take_byte(&mut tail)?;
+            if template == 0 || self.is_domain(run, take_byte(&mut tail)?.into(), domain)? {
+                return Ok(true);
+            }
+            skip_remainder(templates, template.into(), &mut tail)?;
+        }
+        Ok(false)
+    }
+
+    /// Whether the tenant's domain with this code may have this key: other spellings than ASCII may.
+    #[inline]
+    fn is_domain(&self, run: Run, code: u64, domain: &[u8]) -> Result<bool, Corrupt> {
+        let place = u64::from(run.first_domain).saturating_add(code);
+        let written = self.parts.view.mail_domains.get(self.parts.bytes, place)?.text;
+        let bare = written.strip_suffix(b".").unwrap_or(written);
+        Ok(bare.eq_ignore_ascii_case(domain) || !is_plain(written))
     }
 
     /// Appends the primary address: what a look-up compares.
@@ -594,7 +684,10 @@ impl<'a> RowRef<'a> {
     #[inline]
     fn push_domain(&self, run: Run, domain: u64, out: &mut Vec<u8>) -> Result<(), Corrupt> {
         let place = u64::from(run.first_domain).saturating_add(domain);
-        out.extend_from_slice(self.parts.view.mail_domains.get(self.parts.bytes, place)?.text);
+        let domains = &self.parts.view.mail_domains;
+        if !domains.append_short::<{ SLOT_DOMAINS - 1 }>(self.parts.bytes, place, Form::Whole, out)? {
+            out.extend_from_slice(domains.get(self.parts.bytes, place)?.text);
+        }
         Ok(())
     }
 
@@ -609,60 +702,63 @@ impl<'a> RowRef<'a> {
         out: &mut Vec<u8>,
     ) -> Result<(), Corrupt> {
         let code = u32::try_from(code).map_err(|_| Corrupt::new("no such template"))?;
-        let used = templates.sources_used(code);
-        let mut owned: [Name; NAME_COUNT] = Default::default();
-        let mut slugs = [[0; slug::NAME_BYTES_MAX]; NAME_COUNT];
-        let mut sources: Sources<'_> = [""; SOURCE_COUNT];
-        let (raw, slugged) = sources.split_at_mut(NAME_COUNT);
-        let each = owned.iter_mut().zip(&mut slugs).zip(raw.iter_mut().zip(slugged)).enumerate();
-        for (name, ((owned, by_rule), (raw, slugged))) in each {
-            let (raw_used, slug_used) = (used >> name & 1 == 1, used >> (name + NAME_COUNT) & 1 == 1);
-            if !raw_used && !slug_used {
-                continue;
-            }
-            let Entry { text, slug } = self.name(name, owned)?;
-            if raw_used {
-                *raw = utf8(text)?;
-            }
-            if slug_used {
-                *slugged = utf8(slug.unwrap_or_else(|| slug::by_rule(text, by_rule)))?;
-            }
-        }
-        templates.decode(code, &sources, remainder, text, out)
+        templates.decode(code, |source, take, out| self.push_source(source, take, out), remainder, text, out)
     }
 
-    /// One of the names that templates refer to; empty where there is none or it is too long.
+    /// Appends a name or a slug, or its first letters; nothing where there is none or the name is too long.
     #[inline]
-    fn name<'n>(&self, name: usize, owned: &'n mut Name) -> Result<Entry<'n>, Corrupt>
-    where
-        'a: 'n,
-    {
-        const NONE: Entry<'_> = Entry { text: &[], slug: None };
-        let Some(number) = self.schema.names[name] else { return Ok(NONE) };
-        let column =
-            self.schema.columns.get(usize::from(number)).ok_or_else(|| Corrupt::new("no such column"))?;
-        let entry = match self.entry(column, self.code(column)?)? {
-            Some(entry) => entry,
-            None => {
-                owned.0.clear();
-                self.read_column(usize::from(number), &mut owned.0)?;
-                Entry { text: &owned.0, slug: None }
+    fn push_source(&self, source: u8, take: u8, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        let (name, is_slug) = (usize::from(source) % NAME_COUNT, usize::from(source) >= NAME_COUNT);
+        let Some(name) = &self.schema.names[name] else { return Ok(()) };
+        if let Some(dictionary) = &name.dictionary
+            && let Some(place) = field(self.bytes, name.code)?.checked_sub(1)
+        {
+            // Names of up to 11 letters are nearly all.
+            let form = Form::Letters { is_slug, count: take };
+            if dictionary.append_short::<{ SLOT_NAMES - 1 }>(self.parts.bytes, place, form, out)? {
+                return Ok(());
             }
-        };
-        Ok(if entry.text.len() <= slug::NAME_BYTES_MAX { entry } else { NONE })
+        }
+        self.push_odd_source(name, is_slug, take, out)
+    }
+
+    /// The same for any name.
+    fn push_odd_source(
+        &self,
+        name: &Name,
+        is_slug: bool,
+        take: u8,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Corrupt> {
+        let column = self.schema.columns.get(usize::from(name.column));
+        let column = column.ok_or_else(|| Corrupt::new("no such column"))?;
+        let start = out.len();
+        let mut has_slug = false;
+        match self.entry(column, self.code(column)?)? {
+            Some(entry) => {
+                out.extend_from_slice(entry.slug.filter(|_| is_slug).unwrap_or(entry.text));
+                has_slug = entry.slug.is_some();
+            }
+            None => self.read_column(usize::from(name.column), out)?,
+        }
+        if is_slug && !has_slug {
+            slug::make(out, start);
+        } else if !is_slug && out.len() - start > slug::NAME_BYTES_MAX {
+            out.truncate(start);
+        }
+        if take > 0 {
+            slug::take(out, start, take);
+        }
+        Ok(())
     }
 }
 
-/// A name that does not stand in a dictionary.
-#[derive(Default)]
-struct Name(Vec<u8>);
+/// Whether this is a domain as it is looked up, but for capitals: nothing that is taken off or mapped.
+fn is_plain(domain: &[u8]) -> bool {
+    domain.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}
 
 #[inline]
 fn field(row: &[u8], field: BitField) -> Result<u64, Corrupt> {
     bits::read(row, field.at, field.width).ok_or_else(|| Corrupt::new("field beyond its row"))
-}
-
-#[inline]
-fn utf8(bytes: &[u8]) -> Result<&str, Corrupt> {
-    std::str::from_utf8(bytes).map_err(|_| Corrupt::new("a value is not UTF-8"))
 }

@@ -86,15 +86,18 @@ impl Runs {
         let none = || Corrupt::new("no run holds this ordinal");
         let lines = self.lines(segment).ok_or_else(none)?;
         let hints = segment.get(self.hints.clone()).ok_or_else(none)?;
-        let hints = <[U32]>::ref_from_bytes(hints).map_err(|_| none())?;
-        let place = (ordinal >> HINT_SHIFT) as usize;
-        let first = hints.get(place).ok_or_else(none)?.get() as usize;
-        let last = hints.get(place + 1).map_or(lines.len().saturating_sub(1), |hint| hint.get() as usize);
-        let among = lines.get(first..=last).ok_or_else(none)?;
-        let behind = match among {
-            [_] => 1,
-            _ => among.partition_point(|line| line.start.get() <= ordinal),
+        let at = (ordinal >> HINT_SHIFT) as usize * size_of::<U32>();
+        let hint = |at: usize| {
+            let hint = hints.get(at..)?.first_chunk::<4>()?;
+            Some(u32::from_le_bytes(*hint) as usize)
         };
+        let first = hint(at).ok_or_else(none)?;
+        let last = hint(at + size_of::<U32>()).unwrap_or(lines.len().saturating_sub(1));
+        if first == last {
+            return lines.get(first).map(Line::run).ok_or_else(none);
+        }
+        let among = lines.get(first..=last).ok_or_else(none)?;
+        let behind = among.partition_point(|line| line.start.get() <= ordinal);
         behind.checked_sub(1).and_then(|at| among.get(at)).map(Line::run).ok_or_else(none)
     }
 

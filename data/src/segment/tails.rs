@@ -60,15 +60,14 @@ impl<'a> Tails<'a> {
             self.offsets.get(at..at + size_of::<Line>()).and_then(|line| Line::ref_from_bytes(line).ok());
         let line = line.ok_or_else(|| Corrupt::new("no such tail"))?;
         let place = ordinal as usize % LINE_COUNT;
-        let before = &line.sizes[..place];
         let mut start = usize::try_from(line.start.get()).map_err(|_| beyond())?;
-        if before.contains(&LONG) {
-            for &size in before {
-                start = start.checked_add(self.size_at(start, size)?).ok_or_else(beyond)?;
+        match sum_before(&line.sizes, place) {
+            Some(sizes) => start = start.checked_add(sizes).ok_or_else(beyond)?,
+            None => {
+                for &size in &line.sizes[..place] {
+                    start = start.checked_add(self.size_at(start, size)?).ok_or_else(beyond)?;
+                }
             }
-        } else {
-            let sizes: u32 = before.iter().map(|&size| u32::from(size)).sum();
-            start = start.checked_add(sizes as usize).ok_or_else(beyond)?;
         }
         let size = line.sizes[place];
         let end = start.checked_add(self.size_at(start, size)?).ok_or_else(beyond)?;
@@ -85,6 +84,28 @@ impl<'a> Tails<'a> {
         let long = long.ok_or_else(|| Corrupt::new("size of a long tail"))?;
         Ok(u32::from_le_bytes(*long) as usize + 4)
     }
+}
+
+/// Adds up the sizes before `place`, eight at a time; `None` where one of them is [`LONG`].
+#[inline]
+fn sum_before(sizes: &[u8; LINE_COUNT], place: usize) -> Option<usize> {
+    const PAIRS: u64 = 0x00ff_00ff_00ff_00ff;
+    let (words, _) = sizes.as_chunks::<8>();
+    let (mut sums, mut long) = (0_u64, 0_u64);
+    for (word, bytes) in words.iter().enumerate() {
+        let used = place.saturating_sub(word * 8).min(8);
+        if used == 0 {
+            break;
+        }
+        // The bytes from `place` on are cleared; those that are left are never all ones unless LONG.
+        let word = u64::from_le_bytes(*bytes) & (u64::MAX >> (64 - 8 * used));
+        // Four sums of two bytes each stay far below 16 bits.
+        sums += (word & PAIRS) + (word >> 8 & PAIRS);
+        let inverted = !word;
+        long |= inverted.wrapping_sub(0x0101_0101_0101_0101) & !inverted & 0x8080_8080_8080_8080;
+    }
+    let total = sums.wrapping_mul(0x0001_0001_0001_0001) >> 48;
+    if long == 0 { usize::try_from(total).ok() } else { None }
 }
 
 /// Takes the next part off the front of a tail.

@@ -22,12 +22,13 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 
-use persondb_protocol::ShmName;
+use persondb_protocol::{Prefetch, ShmName};
 
 use crate::mapping::Mapping;
 use crate::object::{Identity, Trust};
 use crate::open::{OpenError, Writers, check, open_read_only};
 use crate::prefault::{self, Prefaulted};
+use crate::prefetch::prefetch_read;
 use crate::smaps::{self, MappingUsage};
 
 /// A frozen segment of which every byte can be read. No descriptor is kept; the mapping alone keeps the
@@ -138,6 +139,13 @@ impl SegmentMap {
             .map_err(|source| OpenError::Os { what: what.into(), source })?;
         drop(descriptor); // the mapping alone keeps the segment alive
         Ok(Self { mapping, identity: facts.identity })
+    }
+}
+
+impl Prefetch for SegmentMap {
+    #[inline]
+    fn prefetch(&self, offset: usize) {
+        prefetch_read(self.as_ref(), offset);
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Names<'n> {
 
 enum Slug<'n> {
     Stored(&'n str),
-    ByRule(SmallVec<[u8; 24]>),
+    ByRule(Vec<u8>),
 }
 
 impl<'n> Names<'n> {
@@ -55,8 +55,9 @@ impl<'n> Names<'n> {
             *slugged = match stored {
                 Some(stored) => Slug::Stored(stored),
                 None => {
-                    let mut out = [0; slug::NAME_BYTES_MAX];
-                    Slug::ByRule(SmallVec::from_slice(slug::by_rule(name.as_bytes(), &mut out)))
+                    let mut slug = name.as_bytes().to_vec();
+                    slug::make(&mut slug, 0);
+                    Slug::ByRule(slug)
                 }
             };
         }
@@ -130,7 +131,7 @@ impl Column {
             },
             Codec::Address { templates, domain_width } => {
                 let template_width = self.code.width - domain_width;
-                let both = value.rsplit_once('@').and_then(|(local, domain)| {
+                let both = halves(value).and_then(|(local, domain)| {
                     let domain =
                         context.domains.code(tenant, domain).filter(|&code| code < 1 << domain_width)?;
                     match templates.encode(local, sources, text, part) {
@@ -182,7 +183,7 @@ impl Column {
         part: &mut Vec<u8>,
     ) {
         let start = part.len();
-        let coded = piece.rsplit_once('@').and_then(|(local, domain)| {
+        let coded = halves(piece).and_then(|(local, domain)| {
             let domain = u8::try_from(context.domains.code(tenant, domain)?).ok()?;
             part.extend_from_slice(&[0, domain]);
             match u8::try_from(templates.encode(local, sources, text, part)) {
@@ -204,6 +205,12 @@ impl Column {
         varint::write(size, &mut head);
         part.splice(from..from, head);
     }
+}
+
+/// Local part and domain of one address. What has a second `@` is text: it may be several addresses, and a
+/// look-up that sees another domain at its end must not pass it over.
+fn halves(address: &str) -> Option<(&str, &str)> {
+    address.split_once('@').filter(|(_, domain)| !domain.contains('@'))
 }
 
 fn exception(value: &str, text: &impl TextStore, part: &mut Vec<u8>) -> Encoded {

@@ -139,10 +139,11 @@ pub(super) fn counted(columns: &Columns) -> Vec<bool> {
 /// The part that a column plays, which decides what it can be stored as.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
+    /// First, because what follows is made of them: what of them stands in the tail is met first.
+    Name,
     Email,
     DisplayName,
     AddressList,
-    Name,
     Manager,
     Tenant,
     Other,
@@ -197,7 +198,7 @@ impl SchemaLayout {
         context: Context<'_>,
     ) -> Self {
         let parts = Parts::new(columns);
-        let roles = parts.roles;
+        let roles = parts.roles.clone();
         let part_of = |place: u16| parts.of(place);
         let mut places: Vec<_> = (0..parts.count()).collect();
         places.sort_by_key(|&place| (part_of(place), place));
@@ -383,6 +384,10 @@ fn generic(
     }
     let Some(counts) = counts else { return best.1 };
     let distinct = counts.len();
+    if counts.iter().all(|(value, _)| value.is_empty()) && !counts.is_empty() && !context.has_further {
+        // All rows were counted and none is filled from another, so nobody has a value.
+        return column(place, 0, Codec::Empty, distinct);
+    }
     let mut choice = dictionary::choose(counts);
     let mut has_rest = false;
     if rest == Rest::WhereItPays {
@@ -394,7 +399,7 @@ fn generic(
             choice.cost = (choice.cost + flag).saturating_sub(saved);
         }
     }
-    if choice.cost < best.0 {
+    if choice.cost < best.0 && !choice.entries.entries.is_empty() {
         let width = width_of(choice.entries.entries.len() as u64 + 1).max(1) + u32::from(has_rest);
         let codec = Codec::Dictionary { entries: choice.entries, rest: has_rest };
         best = (choice.cost, column(place, width, codec, distinct));

@@ -28,8 +28,8 @@ pub(super) fn find<'s>(entries: &mut Entries, rows: impl Iterator<Item = (&'s st
         let first = forms.first().map(|(form, _)| form.clone());
         let most = forms.into_iter().rev().max_by_key(|(_, count)| *count).map(|(form, _)| form);
         let name = &entries.entries[code as usize].0;
-        let mut out = [0; slug::NAME_BYTES_MAX];
-        let by_rule = slug::by_rule(name.as_bytes(), &mut out);
+        let mut by_rule = name.as_bytes().to_vec();
+        slug::make(&mut by_rule, 0);
         let chosen = most.or(first).filter(|form| form.as_bytes() != by_rule && form.len() < 255);
         entries.entries[code as usize].1 = chosen.map(Into::into);
     }

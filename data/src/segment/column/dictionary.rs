@@ -2,12 +2,13 @@
 //!
 //! # Bytes
 //! ```text
-//! 0                   count × slot_size bytes:  size u8 (< slot_size) · text · zeros
+//! 0                   count × slot_size bytes:  size u8 (< slot_size, + 128: letters only) · text · zeros
 //!                                          or:  255 · slug size u8 (255: by rule) · text size u16 · offset u32 · zeros
 //! count × slot_size   texts of the second form, each with its slug behind it
 //! ```
 //! A short value stands in its slot, so that reading it costs one cache line; offsets count from the end of
-//! the slots. The *slug* of a name is stored where the [rule](super::slug) does not give it. The size of a
+//! the slots. A mark says that a short value is nothing but ASCII letters: then its slug is the same in lower
+//! case, and is copied as fast. The *slug* of another name is stored where the [rule](super::slug) does not give it. The size of a
 //! slot (the section's `encoding`) is chosen by whoever builds: [`SLOT_NAMES`] or [`SLOT_DOMAINS`].
 
 use std::ops::Range;
@@ -22,8 +23,13 @@ pub(crate) const SLOT_NAMES: usize = 12;
 /// Slot for domains: 31 bytes hold nearly all.
 pub(crate) const SLOT_DOMAINS: usize = 32;
 
+/// Largest slot.
+const SLOT_MAX: usize = 64;
+
 const FAR: u8 = 255;
 const BY_RULE: u8 = 255;
+/// In the size of a short value: it has nothing but ASCII letters.
+const LETTERS: u8 = 128;
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -37,7 +43,7 @@ struct Far {
 const _: () = assert!(size_of::<Far>() == 8 && size_of::<Far>() <= SLOT_NAMES);
 
 /// A value with its slug, if it has one of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
     /// The value.
     pub(crate) text: &'a [u8],
@@ -45,40 +51,100 @@ pub(crate) struct Entry<'a> {
     pub(crate) slug: Option<&'a [u8]>,
 }
 
+/// What of a short value is appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// All of it, whatever it is.
+    Whole,
+    /// The first `count` letters (0: all) of a value that is letters only, as they are or as in its slug.
+    Letters {
+        /// In lower case.
+        is_slug: bool,
+        /// How many; 0 for all.
+        count: u8,
+    },
+}
+
+fn none() -> Corrupt {
+    Corrupt::new("no such code in a dictionary")
+}
+
 /// Where a dictionary stands: what the reader keeps of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Dictionary {
-    slots: Range<usize>,
+    start: usize,
     slot_size: usize,
+    count: usize,
     texts: Range<usize>,
 }
 
 impl Dictionary {
     /// Checks that `count` slots fit the section. O(1).
     pub(crate) fn open(section: Range<usize>, slot_size: u32, count: u64) -> Result<Self, Corrupt> {
-        let slot_size = usize::try_from(slot_size).ok().filter(|&size| (SLOT_NAMES..=128).contains(&size));
+        let slot_size =
+            usize::try_from(slot_size).ok().filter(|&size| (SLOT_NAMES..=SLOT_MAX).contains(&size));
         let slot_size = slot_size.ok_or_else(|| Corrupt::new("slots of a dictionary"))?;
-        let slots_size = usize::try_from(count).ok().and_then(|count| count.checked_mul(slot_size));
-        let end = slots_size.and_then(|size| section.start.checked_add(size));
-        let end = end.filter(|&end| end <= section.end);
-        let end = end.ok_or_else(|| Corrupt::new("dictionary is larger than its section"))?;
-        Ok(Self { slots: section.start..end, slot_size, texts: end..section.end })
+        let larger = || Corrupt::new("dictionary is larger than its section");
+        let count = usize::try_from(count).map_err(|_| larger())?;
+        let end = count.checked_mul(slot_size).and_then(|size| section.start.checked_add(size));
+        let end = end.filter(|&end| end <= section.end).ok_or_else(larger)?;
+        Ok(Self { start: section.start, slot_size, count, texts: end..section.end })
+    }
+
+    /// Appends a value, or its first letters where `letters` is not 0, as far as its slot alone tells: `false`
+    /// and nothing appended where it does not. `IN` is the size of a slot's text, copied whole and cut.
+    #[inline]
+    pub(crate) fn append_short<const IN: usize>(
+        &self,
+        segment: &[u8],
+        code: u64,
+        form: Form,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Corrupt> {
+        let (&mark, text) = self.slot(segment, code)?.split_first().ok_or_else(none)?;
+        let Some(text) = text.first_chunk::<IN>() else { return Ok(false) };
+        let size = usize::from(mark & !LETTERS);
+        if size > IN || (form != Form::Whole && mark & LETTERS == 0) {
+            return Ok(false);
+        }
+        let mut text = *text;
+        let mut kept = size;
+        if let Form::Letters { is_slug, count } = form {
+            if is_slug {
+                // Letters only, so this bit makes lower case of each; what is behind them is cut off.
+                text = text.map(|byte| byte | 0x20);
+            }
+            if count > 0 {
+                kept = kept.min(usize::from(count));
+            }
+        }
+        let end = out.len() + kept;
+        out.extend_from_slice(&text);
+        out.truncate(end);
+        Ok(true)
     }
 
     /// The value with this code, from 0, in the bytes of the segment. O(1), one cache line for short ones.
     #[inline]
     pub(crate) fn get<'a>(&self, segment: &'a [u8], code: u64) -> Result<Entry<'a>, Corrupt> {
-        let at = usize::try_from(code).ok().and_then(|code| code.checked_mul(self.slot_size));
-        let slot = segment
-            .get(self.slots.clone())
-            .zip(at)
-            .and_then(|(slots, at)| slots.get(at..at.checked_add(self.slot_size)?));
-        let slot = slot.ok_or_else(|| Corrupt::new("no such code in a dictionary"))?;
-        let size = usize::from(slot[0]);
+        let slot = self.slot(segment, code)?;
+        let size = usize::from(slot[0] & !LETTERS);
         if size < self.slot_size {
             return Ok(Entry { text: &slot[1..=size], slug: None });
         }
         self.far(segment, slot)
+    }
+
+    /// At least [`SLOT_NAMES`] bytes.
+    #[inline]
+    fn slot<'a>(&self, segment: &'a [u8], code: u64) -> Result<&'a [u8], Corrupt> {
+        let at = usize::try_from(code).ok().filter(|&code| code < self.count);
+        // Below the end of the slots, which was checked: no product or sum overflows.
+        let slot = at.and_then(|code| {
+            let start = self.start + code * self.slot_size;
+            segment.get(start..start + self.slot_size)
+        });
+        slot.ok_or_else(none)
     }
 
     fn far<'a>(&self, segment: &'a [u8], slot: &[u8]) -> Result<Entry<'a>, Corrupt> {
@@ -118,7 +184,8 @@ pub(crate) fn encode<'e>(
     for (text, slug) in entries {
         let end = slots.len() + slot_size;
         if let (true, None, Ok(size)) = (text.len() < slot_size, slug, u8::try_from(text.len())) {
-            slots.push(size);
+            let is_letters = text.bytes().all(|byte| byte.is_ascii_alphabetic());
+            slots.push(size | if is_letters { LETTERS } else { 0 });
             slots.extend_from_slice(text.as_bytes());
         } else {
             let far = Far {
@@ -157,7 +224,19 @@ mod tests {
             let dictionary = open(entries.len() as u64).unwrap();
             for (code, (text, slug)) in (0..).zip(&entries) {
                 let entry = dictionary.get(&bytes, code).unwrap();
-                prop_assert_eq!(entry, Entry { text: text.as_bytes(), slug: slug.as_ref().map(|s| s.as_bytes()) });
+                prop_assert_eq!(entry.text, text.as_bytes());
+                prop_assert_eq!(entry.slug, slug.as_ref().map(String::as_bytes));
+                let mut short = b"before".to_vec();
+                if dictionary.append_short::<{ SLOT_NAMES - 1 }>(&bytes, code, Form::Whole, &mut short).unwrap() {
+                    prop_assert_eq!(&short[6..], text.as_bytes());
+                }
+                let mut short = Vec::new();
+                let form = Form::Letters { is_slug: true, count: 3 };
+                if dictionary.append_short::<{ SLOT_NAMES - 1 }>(&bytes, code, form, &mut short).unwrap() {
+                    let first: String = text.chars().take(3).collect();
+                    prop_assert_eq!(short, first.to_ascii_lowercase().into_bytes());
+                    prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphabetic()) && slug.is_none());
+                }
             }
             prop_assert!(dictionary.get(&bytes, entries.len() as u64).is_err());
             prop_assert!(dictionary.get(&bytes, u64::MAX).is_err());

@@ -63,7 +63,6 @@ pub(super) struct Template {
     pub(super) text: Box<str>,
     pub(super) pieces: Vec<Piece>,
     pub(super) has_remainder: bool,
-    pub(super) sources_used: u8,
 }
 
 impl Template {
@@ -100,11 +99,7 @@ impl Template {
             return Err(Corrupt::new("template of more than 12 pieces"));
         }
         let has_remainder = pieces.iter().any(|piece| matches!(piece, Piece::Digits(_) | Piece::Text));
-        let sources_used = pieces.iter().fold(0, |used, piece| match piece {
-            Piece::Source { source, .. } => used | 1 << source,
-            _ => used,
-        });
-        Ok(Self { text: text.into(), pieces, has_remainder, sources_used })
+        Ok(Self { text: text.into(), pieces, has_remainder })
     }
 
     /// The stretches of `value` if the template renders it. Not for templates with text, which fit

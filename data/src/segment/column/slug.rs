@@ -7,34 +7,72 @@
 /// Longest name that templates refer to, in bytes; longer ones count as none.
 pub(crate) const NAME_BYTES_MAX: usize = 64;
 
-/// Writes the slug by rule to `out` and returns it; empty where the rule has none for this name.
-#[inline]
-pub(crate) fn by_rule<'o>(name: &[u8], out: &'o mut [u8; NAME_BYTES_MAX]) -> &'o [u8] {
-    let mut size = 0;
-    if name.len() > NAME_BYTES_MAX {
-        return &[];
-    }
-    for &byte in name {
+/// What a byte of an ASCII name becomes; 0 is left out, [`OTHER`] is no ASCII.
+const SLUG: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    loop {
         let lower = byte.to_ascii_lowercase();
         if byte >= 0x80 {
-            return &[];
+            table[byte as usize] = OTHER;
+        } else if lower.is_ascii_lowercase() || lower.is_ascii_digit() || lower == b'-' {
+            table[byte as usize] = lower;
         }
-        if lower.is_ascii_lowercase() || lower.is_ascii_digit() || lower == b'-' {
-            out[size] = lower;
-            size += 1;
+        if byte == u8::MAX {
+            break table;
         }
+        byte += 1;
     }
-    &out[..size]
+};
+
+const OTHER: u8 = u8::MAX;
+
+/// Makes the slug of the name that stands in `text` from `start` on; nothing is left of a name that the rule
+/// has no slug for.
+#[inline]
+pub(crate) fn make(text: &mut Vec<u8>, start: usize) {
+    let Some(name) = text.get_mut(start..) else { return };
+    let (mut size, mut other) = (0, name.len() > NAME_BYTES_MAX);
+    for at in 0..name.len() {
+        let byte = SLUG[usize::from(name[at])];
+        // Never ahead of what is read: `size` grows by at most one a byte.
+        name[size] = byte;
+        size += usize::from(byte != 0);
+        other |= byte == OTHER;
+    }
+    text.truncate(if other { start } else { start + size });
+}
+
+/// Cuts the text from `start` on after so many characters.
+#[inline]
+pub(crate) fn take(text: &mut Vec<u8>, start: usize, count: u8) {
+    let mut left = u32::from(count);
+    let is_start = |byte: u8| byte & 0xc0 != 0x80;
+    let end = text.iter().enumerate().skip(start).find(|(_, byte)| {
+        let starts = is_start(**byte);
+        let enough = starts && left == 0;
+        left = left.saturating_sub(u32::from(starts));
+        enough
+    });
+    if let Some((end, _)) = end {
+        text.truncate(end);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn slug(name: &str) -> Vec<u8> {
+        let mut text = b"before".to_vec();
+        text.extend_from_slice(name.as_bytes());
+        make(&mut text, 6);
+        text.split_off(6)
+    }
+
     #[test]
     fn ascii_names_have_a_slug_and_others_none() {
-        let mut out = [0; NAME_BYTES_MAX];
-        for (name, slug) in [
+        for (name, expected) in [
             ("Toivo", "toivo"),
             ("O'Brien", "obrien"),
             ("Mees Die Bont", "meesdiebont"),
@@ -42,10 +80,20 @@ mod tests {
             ("", ""),
             ("Renée", ""),
         ] {
-            assert_eq!(by_rule(name.as_bytes(), &mut out), slug.as_bytes(), "{name}");
+            assert_eq!(slug(name), expected.as_bytes(), "{name}");
         }
-        assert_eq!(by_rule(&[b'a'; NAME_BYTES_MAX], &mut out).len(), NAME_BYTES_MAX);
-        let mut out = [0; NAME_BYTES_MAX];
-        assert_eq!(by_rule(&[b'a'; NAME_BYTES_MAX + 1], &mut out), b"");
+        assert_eq!(slug(&"a".repeat(NAME_BYTES_MAX)).len(), NAME_BYTES_MAX);
+        assert_eq!(slug(&"a".repeat(NAME_BYTES_MAX + 1)), b"");
+    }
+
+    #[test]
+    fn first_letters_are_whole_characters() {
+        for (name, count, expected) in
+            [("Éric", 1, "É"), ("Jo", 3, "Jo"), ("Jo", 1, "J"), ("前田", 1, "前"), ("", 2, "")]
+        {
+            let mut text = [b"x-", name.as_bytes()].concat();
+            take(&mut text, 2, count);
+            assert_eq!(text, [b"x-", expected.as_bytes()].concat(), "{name} {count}");
+        }
     }
 }

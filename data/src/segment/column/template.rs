@@ -42,7 +42,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::digits;
 use super::explain::{Kind, Parts, explain, join, whole};
 use super::learn;
-use super::piece::{Piece, Template, first_letters, text_of};
+use super::piece::{Piece, Template, text_of};
 use crate::segment::{Corrupt, varint};
 
 /// Texts that a template may refer to.
@@ -116,11 +116,6 @@ impl TemplateSet {
         self.template(code).is_some_and(|template| template.has_remainder)
     }
 
-    /// The sources that the template refers to, a bit each. None for unknown codes.
-    pub(crate) fn sources_used(&self, code: u32) -> u8 {
-        self.template(code).map_or(0, |template| template.sources_used)
-    }
-
     /// The code of the template that renders `value`, whose remainder is appended; 0 and nothing when there
     /// is none.
     pub(crate) fn encode(
@@ -143,11 +138,13 @@ impl TemplateSet {
         code.into()
     }
 
-    /// Appends the value whose remainder begins `remainder`, which is left behind it.
+    /// Appends the value whose remainder begins `remainder`, which is left behind it. `source` appends the
+    /// text of a source, or its first letters where its number of letters is not 0.
+    #[inline]
     pub(crate) fn decode(
         &self,
         code: u32,
-        sources: &Sources<'_>,
+        mut source: impl FnMut(u8, u8, &mut Vec<u8>) -> Result<(), Corrupt>,
         remainder: &mut &[u8],
         text: &impl TextStore,
         out: &mut Vec<u8>,
@@ -156,10 +153,11 @@ impl TemplateSet {
         let mut capitals = None;
         for piece in &template.pieces {
             match piece {
-                Piece::Source { source, take } => {
-                    out.extend_from_slice(first_letters(sources[usize::from(*source)], *take).as_bytes());
-                }
-                Piece::Literal(literal) => out.extend_from_slice(literal.as_bytes()),
+                Piece::Source { source: number, take } => source(*number, *take, out)?,
+                Piece::Literal(literal) => match literal.as_bytes() {
+                    [byte] => out.push(*byte),
+                    bytes => out.extend_from_slice(bytes),
+                },
                 Piece::Digits(count) => digits::read(*count, remainder, out)?,
                 Piece::Text => {
                     let len = varint::read(remainder);
@@ -270,6 +268,7 @@ fn write_text(value: &str, text: &impl TextStore, out: &mut Vec<u8>) {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::piece::first_letters;
     use super::*;
 
     struct Raw;
@@ -292,6 +291,13 @@ mod tests {
         TemplateSet::parse(&templates).unwrap()
     }
 
+    fn of<'s>(sources: &'s Sources<'_>) -> impl FnMut(u8, u8, &mut Vec<u8>) -> Result<(), Corrupt> + 's {
+        |source, take, out| {
+            out.extend_from_slice(first_letters(sources[usize::from(source)], take).as_bytes());
+            Ok(())
+        }
+    }
+
     /// Code and size of the remainder, when the value is read back.
     fn round_trip(set: &TemplateSet, value: &str, sources: &Sources<'_>) -> (u32, usize) {
         let mut remainder = Vec::new();
@@ -304,9 +310,7 @@ mod tests {
         remainder.push(7);
         let mut rest = &remainder[..];
         let mut read = b"before".to_vec();
-        let used = set.sources_used(code);
-        let needed = std::array::from_fn(|i| if used & (1 << i) == 0 { "unused" } else { sources[i] });
-        set.decode(code, &needed, &mut rest, &Raw, &mut read).unwrap();
+        set.decode(code, of(sources), &mut rest, &Raw, &mut read).unwrap();
         assert_eq!(read, [b"before", value.as_bytes()].concat());
         assert_eq!(rest, [7]);
         assert!(set.has_remainder(code) || size == 0);
@@ -405,10 +409,9 @@ mod tests {
                 for code in (0..6).chain([u32::MAX]) {
                     let mut out = Vec::new();
                     let mut rest = &bytes[..];
-                    let read = set.decode(code, &JANE, &mut rest, &Raw, &mut out);
+                    let read = set.decode(code, of(&JANE), &mut rest, &Raw, &mut out);
                     prop_assert!(read.is_err() || (code as usize) <= set.len());
                     prop_assert!(rest == bytes || set.has_remainder(code));
-                    set.sources_used(code);
                 }
                 round_trip(&set, &value, &JANE);
             }

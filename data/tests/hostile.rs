@@ -1,0 +1,363 @@
+//! Bytes that no builder wrote: errors or other values, never a panic, never without end.
+//!
+//! Opening does not compare the checksums of contents, so that everything below meets corrupt contents as a
+//! reader of a damaged segment would.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use persondb_data::builder::{BuildOptions, build};
+use persondb_data::input::InputSpec;
+use persondb_data::segment::{Scope, Segment};
+use persondb_protocol::Generation;
+use persondb_protocol::layout::SectionKind;
+
+/// Numbers without a pattern, always the same (Steele, Lea, Flood 2014).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end as u64).unwrap()
+    }
+
+    fn text(&mut self, size: usize) -> String {
+        (0..size).map(|_| char::from(b'a' + u8::try_from(self.below(26)).unwrap())).collect()
+    }
+}
+
+/// Whether tenants stand in runs, or are mixed so that rows name them; or stand in runs of the only file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tenants {
+    Ordered,
+    Mixed,
+    Alone,
+}
+
+/// 300 people whose columns are stored in every way there is, two schemas, aliases from elsewhere.
+fn segment(tenants: Tenants) -> Vec<u8> {
+    let mut random = Random(7);
+    let header = "tenant_id,person_id,email,aliases,display_name,given_name,family_name,manager_email,title,guid,\
+                  updated_at,notes,nothing\n";
+    let mut csv = header.to_owned();
+    for (i, at) in (0..300_u64).zip(0_usize..) {
+        let tenant = if tenants == Tenants::Mixed { i % 3 } else { i / 100 };
+        let (given, family) = (["Jane", "Jürgen", "Anne-Marie"][at % 3], format!("Roe{i}"));
+        let title = ["Junior Buyer", "Human Resources"][at % 2];
+        let title = if i % 3 == 0 {
+            format!("{title} - desk {i} at the far end of the hall")
+        } else {
+            title.to_owned()
+        };
+        let local = if i % 20 == 0 { random.text(9) } else { format!("roe{i}") };
+        let domain = if i % 50 == 6 { format!("only{i}.example") } else { format!("acme{tenant}.example") };
+        let display = if i % 20 == 1 { random.text(12) } else { format!("{family}, {given}") };
+        let id = if i % 20 == 2 { format!("odd {}", random.text(7)) } else { format!("{}", 40_000 + i) };
+        let manager = if i % 20 == 3 {
+            "nobody@x.example".to_owned()
+        } else {
+            format!("roe{}@acme{tenant}.example", tenant_head(tenants, tenant))
+        };
+        let notes = random.text(if i % 9 == 0 { 400 } else { 150 });
+        let guid = format!("{:08x}-0000-4000-8000-{:012x}", random.next() >> 32, random.next() >> 16);
+        let aliases = ["", "roe@mail.example", "roe@mail.example;x@mail.example;nothing at all"][at % 3]
+            .replace("roe", &format!("roe{i}"));
+        writeln!(
+            csv,
+            "t{tenant},{id},{local}@{domain},{aliases},\"{display}\",{given},{family},{manager},{title},{guid},2024-01-{:02}T00:00:00Z,{notes},",
+            i % 28 + 1
+        )
+        .unwrap();
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let spec = InputSpec {
+        people: vec![
+            write("a.csv", &csv),
+            write(
+                "b.csv",
+                "tenant_id,person_id,email,desk\nt0,40003,again@acme0.example,7\nt2,9,new@acme2.example,8\n",
+            ),
+        ],
+        aliases: Some(write(
+            "aliases.csv",
+            "tenant_id,email,address\nt0,roe1@acme0.example,also@acme0.example\n",
+        )),
+        domains: Some(write(
+            "domains.csv",
+            "tenant_id,domain,kind,subaddress,dots_ignored\nt0,acme0.example,owned,+,true\n",
+        )),
+        ..InputSpec::default()
+    };
+    let alone = InputSpec { people: spec.people[..1].to_vec(), ..InputSpec::default() };
+    let spec = if tenants == Tenants::Alone { alone } else { spec };
+    let options = BuildOptions {
+        generation: Generation(1),
+        load_started_boot_ns: 0,
+        built_at_wall_ns: 0,
+        config_digest: [0; 16],
+        hash_seed: 42,
+        threads: 2,
+        rejects: None,
+    };
+    let mut bytes = Vec::new();
+    build(&spec, &options, &mut bytes, &mut |_| {}).unwrap();
+    bytes
+}
+
+/// Somebody of a tenant whose address is a template.
+fn tenant_head(tenants: Tenants, tenant: u64) -> u64 {
+    if tenants == Tenants::Mixed { tenant + 3 } else { tenant * 100 + 4 }
+}
+
+/// All of them, built once.
+fn segments() -> &'static [Vec<u8>; 3] {
+    static SEGMENTS: OnceLock<[Vec<u8>; 3]> = OnceLock::new();
+    SEGMENTS.get_or_init(|| [Tenants::Ordered, Tenants::Mixed, Tenants::Alone].map(segment))
+}
+
+/// Asks everything that a segment can be asked; the answers do not matter. Values may be long, not endless.
+fn exercise(segment: &Segment<Vec<u8>>) {
+    let mut scratch = Vec::new();
+    let mut text = String::new();
+    let limit = 64 * segment.bytes().len();
+    let mut size = 0;
+    for person in segment.people() {
+        let Ok(person) = person else { continue };
+        size += person.columns().map(|column| column.map_or(0, |(_, value)| value.len())).sum::<usize>();
+        let _ = person.for_each_column(&mut scratch, |_, value| size += value.len());
+        let _ = (person.person_id(), person.tenant_id(), person.display_name(), person.kind(), person.vip());
+        let _ = (person.read_email(&mut text), person.for_each_address(|_, _| Ok(())));
+    }
+    assert!(size < limit, "{size} bytes of values from a segment of {}", segment.bytes().len());
+    for address in [
+        "roe4@acme0.example",
+        "roe7@mail.example",
+        "also@acme0.example",
+        "r.oe5+x@acme0.example",
+        "absent@acme1.example",
+    ] {
+        let _ = segment.get(address, Scope::Everywhere).map(|hits| hits.len());
+        let _ = segment.get(address, Scope::Tenant("t0")).map(|hits| hits.len());
+    }
+    let _ = segment.person("40007", Scope::Everywhere).map(|hits| hits.len());
+    let _ = segment.by_name("t0", "Roe4 Jürgen", 10).map(|hits| hits.len());
+    let _ = segment.by_name("t1", "Jane Roe102", 10).map(|hits| hits.len());
+    let _ = (segment.domain("acme0.example"), segment.domain("x.example"));
+    let _ = segment.tenants().filter_map(Result::ok).count();
+    let _ = segment.stored_columns();
+}
+
+fn sections(bytes: &[u8]) -> Vec<(SectionKind, Range<usize>)> {
+    let segment = Segment::open(bytes).unwrap();
+    let range = |at: u64, size: u64| usize::try_from(at).unwrap()..usize::try_from(at + size).unwrap();
+    let entries = segment.sections().iter();
+    entries
+        .map(|e| (SectionKind::from_number(e.kind.get()).unwrap(), range(e.offset.get(), e.size.get())))
+        .collect()
+}
+
+#[test]
+fn the_segments_here_have_every_kind_of_section_and_store() {
+    for bytes in segments() {
+        let segment = Segment::open(bytes).unwrap();
+        let kinds: Vec<_> = sections(bytes).into_iter().map(|(kind, _)| kind).collect();
+        for kind in SectionKind::ALL {
+            assert!(kinds.contains(&kind), "no section {}", kind.name());
+        }
+        let columns = segment.stored_columns();
+        let described: Vec<_> =
+            columns.iter().map(|c| format!("{:?} {} {} {}", c.header, c.store, c.text, c.detail)).collect();
+        // Only in the last one nobody can have addresses from elsewhere.
+        let is_alone = segment.stored_row().head_bits == 0;
+        assert_eq!(columns.iter().any(|column| column.store == "empty"), is_alone, "{described:#?}");
+        for store in ["dictionary", "number", "template", "address", "addresses", "link"] {
+            assert!(columns.iter().any(|column| column.store == store), "no {store} in {described:#?}");
+        }
+        for particular in ["text may follow", "uuid", "time", "huffman"] {
+            assert!(
+                described.iter().any(|column| column.contains(particular)),
+                "no {particular} in {described:#?}"
+            );
+        }
+        assert!(
+            columns.iter().any(|column| column.store == "dictionary" && !column.detail.contains("follow"))
+        );
+        for store in ["address", "number", "link"] {
+            assert!(
+                columns.iter().any(|column| column.store == store && column.exceptions > 0),
+                "{described:#?}"
+            );
+        }
+    }
+    let head_bits = segments().each_ref().map(|bytes| Segment::open(bytes).unwrap().stored_row().head_bits);
+    assert_eq!(head_bits, [2, 4, 0], "three schemas, three mixed tenants");
+    let texts = segments().iter().flat_map(|bytes| Segment::open(bytes).unwrap().stored_columns());
+    assert!(texts.filter(|column| column.store == "text").count() > 0);
+}
+
+#[test]
+fn corrupt_contents_of_every_section_are_errors_or_other_values() {
+    let mut random = Random(11);
+    let mut noticed = 0;
+    for bytes in segments() {
+        for (kind, range) in sections(bytes) {
+            // Metadata has a test of its own: hardly any change to JSON leaves JSON.
+            let rounds = if range.is_empty() || kind == SectionKind::Meta { 0 } else { 60 };
+            for round in 0..rounds {
+                let mut corrupt = bytes.clone();
+                for _ in 0..=random.below(3) {
+                    let at = range.start + random.below(range.len());
+                    let field = at..range.end.min(at + [1, 4, 8, 64][random.below(4)]);
+                    match round % 5 {
+                        0 => corrupt[at] ^= 1 << random.below(8),
+                        1 => corrupt[field].fill(0xff),
+                        2 => corrupt[field].fill(0),
+                        3 => corrupt[field].fill_with(|| random.next().to_le_bytes()[0]),
+                        _ => {
+                            let from = range.start + random.below(range.len() - field.len() + 1);
+                            corrupt.copy_within(from..from + field.len(), field.start);
+                        }
+                    }
+                }
+                match Segment::open(corrupt) {
+                    Ok(segment) => exercise(&segment),
+                    Err(_) => noticed += 1,
+                }
+            }
+        }
+    }
+    assert!(noticed > 50, "only {noticed} were noticed at opening");
+}
+
+/// The segment with other metadata, which has to be no longer than what it had.
+fn with_meta(bytes: &[u8], edit: impl Fn(&mut serde_json::Value)) -> Vec<u8> {
+    let (_, range) = sections(bytes).into_iter().find(|(kind, _)| *kind == SectionKind::Meta).unwrap();
+    let mut meta = serde_json::from_slice(&bytes[range.clone()]).unwrap();
+    edit(&mut meta);
+    let mut json = serde_json::to_vec(&meta).unwrap();
+    assert!(json.len() <= range.len(), "{} bytes of metadata where there were {}", json.len(), range.len());
+    json.resize(range.len(), b' ');
+    let mut edited = bytes.to_vec();
+    edited[range].copy_from_slice(&json);
+    edited
+}
+
+/// A change to metadata.
+type Edit = fn(&mut serde_json::Value);
+
+/// The column at a place of the first schema.
+fn column(meta: &mut serde_json::Value, place: u64) -> &mut serde_json::Value {
+    let columns = meta["layout"]["schemas"][0].as_array_mut().unwrap();
+    columns.iter_mut().find(|column| column["place"] == place).unwrap()
+}
+
+#[test]
+fn metadata_that_contradicts_itself_is_refused() {
+    let bytes = &segments()[0];
+    exercise(&Segment::open(with_meta(bytes, |_| {})).unwrap());
+    let edits: [(&str, Edit); 17] = [
+        ("57 bits", |meta| column(meta, 1)["code"]["width"] = 57.into()),
+        ("a field beyond the row", |meta| column(meta, 1)["code"]["at"] = 100_000.into()),
+        ("a field that wraps around", |meta| column(meta, 1)["code"]["at"] = u32::MAX.into()),
+        ("a schema beyond the row", |meta| meta["layout"]["schema"]["at"] = 100_000.into()),
+        ("a run beyond the row", |meta| {
+            meta["layout"]["run"] = serde_json::json!({"at": 100_000, "width": 9});
+        }),
+        ("a place twice", |meta| column(meta, 1)["place"] = 2.into()),
+        ("a place beyond the headers", |meta| column(meta, 1)["place"] = 99.into()),
+        ("a schema too many", |meta| {
+            meta["layout"]["schemas"].as_array_mut().unwrap().push(serde_json::json!([]));
+        }),
+        ("a column less", |meta| drop(meta["layout"]["schemas"][0].as_array_mut().unwrap().pop())),
+        ("rows of another size", |meta| meta["layout"]["row_size"] = 1_000.into()),
+        ("names that are templates", |meta| {
+            column(meta, 5)["store"] = serde_json::json!({"template": {"templates": ["{given}"]}});
+        }),
+        ("names that are links", |meta| column(meta, 6)["store"] = "link".into()),
+        ("an address that is a link", |meta| column(meta, 2)["store"] = "link".into()),
+        ("a dictionary that is not there", |meta| {
+            column(meta, 5)["store"]["dictionary"]["dictionary"] = 77.into();
+        }),
+        ("a text table that is not there", |meta| column(meta, 11)["text"] = 77.into()),
+        ("more bits of domain than bits", |meta| {
+            column(meta, 2)["store"]["address"]["domain_width"] = 57.into();
+        }),
+        ("a template that is none", |meta| {
+            column(meta, 4)["store"] = serde_json::json!({"template": {"templates": ["{given"]}});
+        }),
+    ];
+    for (what, edit) in edits {
+        assert!(Segment::open(with_meta(bytes, edit)).is_err(), "opened with {what}");
+    }
+}
+
+#[test]
+fn metadata_that_misleads_gives_errors_or_other_values() {
+    let edits: [(&str, Edit); 8] = [
+        ("overlapping fields", |meta| {
+            for column in meta["layout"]["schemas"][0].as_array_mut().unwrap() {
+                column["code"]["at"] = 0.into();
+            }
+        }),
+        ("every field 56 bits", |meta| {
+            for column in meta["layout"]["schemas"][0].as_array_mut().unwrap() {
+                column["code"] = serde_json::json!({"at": 0, "width": 56});
+            }
+        }),
+        ("no bits at all", |meta| {
+            for column in meta["layout"]["schemas"][0].as_array_mut().unwrap() {
+                column["code"] = serde_json::json!({"at": 0, "width": 0});
+            }
+        }),
+        ("everything a link", |meta| {
+            for place in [0, 1, 4, 8, 9, 10] {
+                column(meta, place)["store"] = "link".into();
+            }
+        }),
+        ("everything a list", |meta| {
+            for place in [0, 1, 2, 8, 9] {
+                column(meta, place)["store"] =
+                    serde_json::json!({"addresses": {"templates": ["{given}"], "separator": ""}});
+            }
+        }),
+        ("templates without an end", |meta| {
+            column(meta, 4)["store"] =
+                serde_json::json!({"template": {"templates": ["{text}{text}{digits:9}"]}});
+        }),
+        ("columns that mean each other", |meta| {
+            for (_, places) in meta["schemas"][0]["columns"].as_object_mut().unwrap() {
+                *places = serde_json::json!([3, 0, 65_535]);
+            }
+        }),
+        ("texts of another table", |meta| {
+            let table = column(meta, 11)["text"].clone();
+            for place in [3, 4, 7, 8] {
+                column(meta, place)["text"] = table.clone();
+            }
+        }),
+    ];
+    let mut opened = 0;
+    for bytes in segments() {
+        for (_, edit) in edits {
+            if let Ok(segment) = Segment::open(with_meta(bytes, edit)) {
+                exercise(&segment);
+                opened += 1;
+            }
+        }
+    }
+    assert!(opened >= 8, "{opened} opened");
+}
