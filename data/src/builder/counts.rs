@@ -4,6 +4,7 @@
 //! (identifiers, addresses, times) are given up early; one that has very many values forgets those that were
 //! seen once.
 
+use compact_str::CompactString;
 use hashbrown::HashMap;
 
 /// Rows after which a column shows what it is.
@@ -20,7 +21,7 @@ pub(super) struct Counters {
 /// Values of one column.
 #[derive(Default)]
 pub(super) struct Counter {
-    counts: HashMap<Box<str>, u32>,
+    counts: HashMap<CompactString, u32>,
     /// Rows without a value.
     empty: u32,
     /// The value before, not yet added, and its number.
@@ -56,7 +57,7 @@ impl Counters {
     }
 
     /// The values of a column, most frequent first; `None` where they hardly repeat.
-    pub(super) fn take(&mut self, schema: usize, place: u16) -> Option<Vec<(Box<str>, u32)>> {
+    pub(super) fn take(&mut self, schema: usize, place: u16) -> Option<Vec<(CompactString, u32)>> {
         let counter = self.schemas.get_mut(schema)?.get_mut(usize::from(place)).map(std::mem::take)?;
         counter.into_values()
     }
@@ -86,7 +87,7 @@ impl Counter {
         if self.run > 0 {
             match self.counts.get_mut(self.last.as_str()) {
                 Some(count) => *count += self.run,
-                None => drop(self.counts.insert(self.last.as_str().into(), self.run)),
+                None => drop(self.counts.insert(CompactString::new(&self.last), self.run)),
             }
             self.run = 0;
             if self.counts.len() >= VALUES_MAX {
@@ -117,14 +118,14 @@ impl Counter {
         }
     }
 
-    fn into_values(mut self) -> Option<Vec<(Box<str>, u32)>> {
+    fn into_values(mut self) -> Option<Vec<(CompactString, u32)>> {
         if self.given_up {
             return None;
         }
         self.flush();
         let mut values: Vec<_> = self.counts.into_iter().collect();
         if self.empty > 0 {
-            values.push((Box::default(), self.empty));
+            values.push((CompactString::default(), self.empty));
         }
         values.sort_unstable_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
         Some(values)

@@ -1,5 +1,6 @@
 //! Which values of a column get a code of their own.
 
+use compact_str::CompactString;
 use hashbrown::HashMap;
 
 use crate::segment::column::bits::width_of;
@@ -12,14 +13,16 @@ const WIDTH_MAX: u32 = 20;
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     /// Value and, where the rule does not give it, its slug.
-    pub(crate) entries: Vec<(Box<str>, Option<Box<str>>)>,
-    codes: HashMap<Box<str>, u32>,
+    pub(crate) entries: Vec<(CompactString, Option<Box<str>>)>,
+    /// Short values stand in the table itself: finding one is one cache miss, not two.
+    codes: HashMap<CompactString, u32>,
+    empty: Option<u32>,
 }
 
 impl Entries {
     /// Code of a value, from 0.
     pub(crate) fn code(&self, value: &str) -> Option<u32> {
-        self.codes.get(value).copied()
+        if value.is_empty() { self.empty } else { self.codes.get(value).copied() }
     }
 
     /// The longest entry that `value` begins with up to the end of a word, with its size. Entries of less than
@@ -44,17 +47,17 @@ pub(super) struct Choice {
 }
 
 /// Bytes of these values, each so many times, as text.
-pub(super) fn cost_as_text(values: &[(Box<str>, u32)]) -> u64 {
+pub(super) fn cost_as_text(values: &[(CompactString, u32)]) -> u64 {
     values.iter().map(|(value, count)| text_cost(value) * u64::from(*count)).sum()
 }
 
 /// The dictionary that costs least for values that are ordered by how often they stand in the data.
-pub(super) fn choose(values: Vec<(Box<str>, u32)>) -> Choice {
+pub(super) fn choose(values: Vec<(CompactString, u32)>) -> Choice {
     let people: u64 = values.iter().map(|(_, count)| u64::from(*count)).sum();
     let all_as_text = cost_as_text(&values);
     let entry_cost = |value: &str| size_of_entry(SLOT_NAMES, value, None) as u64;
     // A value that costs more as an entry than wherever it stands is left out, however narrow the codes.
-    let is_worth = |(value, count): &(Box<str>, u32)| {
+    let is_worth = |(value, count): &(CompactString, u32)| {
         fits(value) && entry_cost(value) < text_cost(value) * u64::from(*count)
     };
     let worth: Vec<_> = values.into_iter().filter(is_worth).collect();
@@ -72,9 +75,12 @@ pub(super) fn choose(values: Vec<(Box<str>, u32)>) -> Choice {
         best = best.min((people * u64::from(width) / 8 + entries + text, count));
     }
     let (cost, count) = best;
-    let entries: Vec<(Box<str>, _)> = worth.into_iter().take(count).map(|(value, _)| (value, None)).collect();
-    let codes = entries.iter().zip(0_u32..).map(|((value, _), code)| (value.clone(), code)).collect();
-    Choice { entries: Entries { entries, codes }, cost }
+    let entries: Vec<(CompactString, _)> =
+        worth.into_iter().take(count).map(|(value, _)| (value, None)).collect();
+    let codes: HashMap<_, _> =
+        entries.iter().zip(0_u32..).map(|((value, _), code)| (value.clone(), code)).collect();
+    let empty = codes.get("").copied();
+    Choice { entries: Entries { entries, codes, empty }, cost }
 }
 
 /// Bytes that a value takes as text, before its codec is known. Other scripts compress less, and a name that
@@ -88,7 +94,7 @@ pub(super) fn text_cost(value: &str) -> u64 {
 mod tests {
     use super::*;
 
-    fn counted(values: &[(&str, u32)]) -> Vec<(Box<str>, u32)> {
+    fn counted(values: &[(&str, u32)]) -> Vec<(CompactString, u32)> {
         values.iter().map(|&(value, count)| (value.into(), count)).collect()
     }
 

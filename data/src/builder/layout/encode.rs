@@ -27,6 +27,8 @@ pub(super) struct Encoded {
 
 /// The names of a row, with slugs, as templates refer to them.
 pub(super) struct Names<'n> {
+    /// Place in the dictionary of its column.
+    codes: [Option<u32>; NAME_COUNT],
     texts: [&'n str; NAME_COUNT],
     slugs: [Slug<'n>; NAME_COUNT],
 }
@@ -39,9 +41,13 @@ enum Slug<'n> {
 impl<'n> Names<'n> {
     /// Of the row whose columns `field` gives by place.
     pub(super) fn of(schema: &'n SchemaLayout, field: impl Fn(u16) -> &'n str) -> Self {
-        let mut names = Self { texts: [""; NAME_COUNT], slugs: [const { Slug::Stored("") }; NAME_COUNT] };
-        for (number, (text, slugged)) in schema.names.iter().zip(names.texts.iter_mut().zip(&mut names.slugs))
-        {
+        let mut names = Self {
+            codes: [None; NAME_COUNT],
+            texts: [""; NAME_COUNT],
+            slugs: [const { Slug::Stored("") }; NAME_COUNT],
+        };
+        let slots = names.texts.iter_mut().zip(&mut names.slugs).zip(&mut names.codes);
+        for (number, ((text, slugged), code)) in schema.names.iter().zip(slots) {
             let Some(column) = number.and_then(|number| schema.columns.get(number)) else { continue };
             let name = field(column.place);
             if name.is_empty() || name.len() > slug::NAME_BYTES_MAX {
@@ -49,7 +55,10 @@ impl<'n> Names<'n> {
             }
             *text = name;
             let stored = match &column.codec {
-                Codec::Dictionary { entries, .. } => entries.code(name).and_then(|code| entries.slug(code)),
+                Codec::Dictionary { entries, .. } => {
+                    *code = entries.code(name);
+                    code.and_then(|code| entries.slug(code))
+                }
                 _ => None,
             };
             *slugged = match stored {
@@ -62,6 +71,13 @@ impl<'n> Names<'n> {
             };
         }
         names
+    }
+
+    /// The code of a column that is a name and stands in its dictionary.
+    fn code(&self, schema: &SchemaLayout, number: usize) -> Option<u64> {
+        let name = schema.names.iter().position(|&name| name == Some(number))?;
+        let without_rest = matches!(schema.columns[number].codec, Codec::Dictionary { rest: false, .. });
+        self.codes[name].filter(|_| without_rest).map(|code| u64::from(code) + 1)
     }
 
     /// In the order of the templates' sources.
@@ -270,7 +286,11 @@ impl<'l> Encoder<'l> {
         let sources = names.sources();
         tail.clear();
         let counted = schema.columns.iter().zip(&mut stats[usize::from(place.schema)]);
-        for (column, stats) in counted {
+        for (number, (column, stats)) in counted.enumerate() {
+            if let Some(code) = names.code(schema, number) {
+                bits::write(row, column.code.at, column.code.width, code);
+                continue;
+            }
             part.clear();
             let value = field(column.place);
             let encoded = column.encode(value, place.tenant, &sources, *context, &column.text, part);

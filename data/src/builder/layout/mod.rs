@@ -10,6 +10,8 @@ mod slugs;
 
 use std::cell::RefCell;
 
+use compact_str::CompactString;
+
 use crate::input::Canonical;
 use crate::segment::column::bits::{WIDTH_MAX, width_of};
 use crate::segment::column::{NumberCodec, TemplateSet, TextCodec, TextStore};
@@ -194,7 +196,7 @@ impl SchemaLayout {
     fn new(
         columns: &Columns,
         rows: &[SampleRow<'_>],
-        mut counts: impl FnMut(u16) -> Option<Vec<(Box<str>, u32)>>,
+        mut counts: impl FnMut(u16) -> Option<Vec<(CompactString, u32)>>,
         context: Context<'_>,
     ) -> Self {
         let parts = Parts::new(columns);
@@ -360,7 +362,7 @@ enum Rest {
 fn generic(
     place: u16,
     rows: &[SampleRow<'_>],
-    counts: Option<Vec<(Box<str>, u32)>>,
+    counts: Option<Vec<(CompactString, u32)>>,
     context: Context<'_>,
     rest: Rest,
 ) -> Column {
