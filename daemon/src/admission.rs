@@ -15,11 +15,11 @@ use crate::config::size::human_size;
 /// Text in a compressed export is at least this many times its size on disk.
 const COMPRESSED_RATIO: u64 = 3;
 /// A segment has at least this part of the text it is made from, in percent.
-const SEGMENT_PERCENT: u64 = 30;
+const SEGMENT_PERCENT: u64 = 15;
 /// Bytes of text of a person, at the most that is usual: with it, people are not over-estimated.
 const ROW_SIZE_MAX: u64 = 200;
-/// Least private memory of a build for a person: place of the record, identifier and keys until they are sorted.
-const PRIVATE_PERSON_SIZE: u64 = 60;
+/// Least private memory of a build for a person: the hashes of identifier, addresses and names until the indexes are written.
+const PRIVATE_PERSON_SIZE: u64 = 45;
 
 /// Memory that is not there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

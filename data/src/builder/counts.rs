@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 /// Rows after which a column shows what it is.
 const ROWS_TO_JUDGE: u64 = 8192;
 /// Most values of a column that a thread remembers.
-const VALUES_MAX: usize = 1 << 20;
+const VALUES_MAX: usize = 1 << 18;
 
 /// Values of the columns of all schemas.
 #[derive(Default)]
