@@ -19,6 +19,38 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Many addresses, many columns
+//!
+//! [`Pin::get_many`] asks for all addresses of a batch together: their cache misses overlap.
+//! [`PersonRef::read_email`], [`PersonRef::read`] and [`PersonRef::for_each_column`] put values into the
+//! caller's buffers, and allocate nothing once these are large enough.
+//!
+//! ```no_run
+//! use persondb_client::{Client, Lookup};
+//!
+//! let client = Client::open("default")?;
+//! let pin = client.pin()?;
+//!
+//! let senders = ["jane.doe@corp.example", "info@corp.example"];
+//! let mut lookups = Vec::with_capacity(senders.len());
+//! pin.get_many(&senders, |_, lookup| lookups.push(lookup)); // one answer for each, in their order
+//!
+//! let (mut email, mut scratch) = (String::new(), Vec::new());
+//! for (sender, lookup) in senders.iter().zip(&lookups) {
+//!     match lookup {
+//!         Lookup::Found(people) => {
+//!             let person = people.first();
+//!             person.read_email(&mut email)?; // as the CSV has it
+//!             println!("{sender} is {email}, {:?}", person.status()?);
+//!             person.for_each_column(&mut scratch, |header, value| println!("  {header}: {value}"))?;
+//!         }
+//!         Lookup::Absent(_) => println!("{sender}: nobody"),
+//!         Lookup::Unavailable(why) => println!("{sender}: cannot say: {why}"),
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What it does by itself
 //!
 //! It attaches by descriptor over the daemon's socket, by name when no daemon answers, and asks over the

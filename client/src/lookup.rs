@@ -153,7 +153,7 @@ impl People<'_> {
     /// Owned, with every column; at most [`PEOPLE_COUNT_MAX`] of them.
     ///
     /// # Errors
-    /// [`Unavailable`] when a record's bytes do not hold together.
+    /// [`Unavailable`] when a person's bytes do not hold together.
     pub fn to_people(&self) -> Result<Vec<Person>, Unavailable> {
         match &self.source {
             Source::Mapped(hits) => to_people(hits).map_err(|corrupt| unreadable(&corrupt)),

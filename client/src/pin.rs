@@ -117,7 +117,7 @@ impl Pin {
         answer
     }
 
-    /// All people of the generation, in the order of its records; each with [`Matched::Primary`]. Not
+    /// All people of the generation, in the order of its rows; each with [`Matched::Primary`]. Not
     /// counted as look-ups.
     ///
     /// # Errors

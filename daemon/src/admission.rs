@@ -147,7 +147,7 @@ mod tests {
     fn the_builds_own_memory_counts_beside_the_segment() {
         let text = 100 << 20;
         let (segment, private) = (segment_size_min(text), private_size_min(text));
-        assert_eq!(private, (100 << 20) / 200 * 60);
+        assert_eq!(private, (100 << 20) / 200 * PRIVATE_PERSON_SIZE);
         let free = |cgroup| Free { cgroup: Some(cgroup), ..Free::default() };
         assert!(free(segment + private).admit("the build", segment, private).is_ok());
         let error = free(segment + private - 1).admit("the build", segment, private).unwrap_err();

@@ -117,7 +117,7 @@ pub struct SectionEntry {
     pub offset: U64,
     /// Its size in bytes.
     pub size: U64,
-    /// Items in it (records, keys …), for display and bounds.
+    /// Items in it (people, keys …), for display and bounds.
     pub count: U64,
     /// xxh3-64 of its bytes.
     pub checksum: U64,

@@ -1,6 +1,6 @@
 //! The build, in a process of its own.
 //!
-//! A build needs several times the memory of what it makes. In a child process all of it goes back to the
+//! A build needs more private memory than it makes of segment. In a child process all of it goes back to the
 //! machine at the end, and an out-of-memory kill takes the child and not the daemon. The child is the same
 //! program again (`/proc/self/exe` with [`CHILD_ARGUMENT`]), so any program that calls [`run_if_child`] first
 //! thing in `main` can be the daemon. It gets one JSON [`Job`] on its standard input and answers with JSON

@@ -1,4 +1,4 @@
-//! Domains of addresses as people write them, counted by tenant: an address in a record names one of them.
+//! Domains of addresses as people write them, counted by tenant: an address in a row names one of them.
 
 use hashbrown::HashMap;
 

@@ -269,7 +269,7 @@ impl Person {
         size_of::<Self>() + self.values.len() * size_of::<String>() + text + self.further.len()
     }
 
-    /// The columns as a record stores them.
+    /// The columns as a segment stores them.
     fn stored(&self) -> impl Iterator<Item = &str> + Clone {
         self.values.iter().map(String::as_str).chain(std::iter::once(self.further.as_str()))
     }

@@ -139,13 +139,13 @@ pub struct Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// First pass: sizes and keys.
+    /// First pass: keys, counts and a sample.
     Scan,
     /// Rows that are one person.
     Merge,
-    /// Indexes.
+    /// Layout and indexes.
     Index,
-    /// Last pass: records into the segment.
+    /// Last pass: rows and tails into the segment.
     Fill,
     /// Huge pages, checksums, header.
     Finish,
@@ -191,14 +191,17 @@ pub fn build<T: SegmentTarget>(
     // A collision of two 64-bit hashes among a dataset's identifiers has odds of one in a million.
     let mut again = options.clone();
     let mut tails_size = None;
+    // A collision in each of three builds does not happen; the size of the tails is wrong once at most, because
+    // the second time it is counted (a file that changes in between is noticed).
     for _ in 0..4 {
         match build_once(spec, &again, tails_size, target, progress)? {
             Attempt::Done(report) => return Ok(*report),
             Attempt::Collision => again.hash_seed = again.hash_seed.wrapping_mul(3).wrapping_add(1),
+            Attempt::Tails(size) if tails_size.is_some_and(|known| known >= size) => break,
             Attempt::Tails(size) => tails_size = Some(size),
         }
     }
-    Err(BuildError::HashCollision)
+    if tails_size.is_some() { Err(BuildError::Changed) } else { Err(BuildError::HashCollision) }
 }
 
 /// How an attempt ended.

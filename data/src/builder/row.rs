@@ -12,7 +12,7 @@ pub(super) struct RowFields<'a> {
 }
 
 impl<'a> RowFields<'a> {
-    /// The columns as a record stores them.
+    /// The columns as a segment stores them.
     pub(super) fn stored(&self) -> impl Iterator<Item = &'a str> + Clone {
         let row = self.row;
         (0..row.len()).map(move |i| row.field(i).unwrap_or_default()).chain(std::iter::once(self.further))

@@ -1,5 +1,5 @@
-//! First pass: what there is. Row by row it decides what is accepted, adds up the sizes and gathers the
-//! keys; nothing of the rows themselves is kept.
+//! First pass: what there is. Row by row it decides what is accepted, gathers the keys, counts values and
+//! domains, and notes who names whom. Of the rows themselves only a sample is kept.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};

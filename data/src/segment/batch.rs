@@ -2,7 +2,8 @@
 //!
 //! A look-up waits for two lines of memory, one after the other: the bucket of its key, then the row. A batch
 //! goes through its keys in stages and asks for all lines of a stage before it reads the first of them, so a
-//! core has as many misses under way as it can (group prefetching, Chen, Ailamaki, Gibbons, Mowry 2004).
+//! core has as many misses under way as it can: group prefetching (Chen, Ailamaki, Gibbons, Mowry, *Improving
+//! Hash Join Performance through Prefetching*, ICDE 2004).
 
 use persondb_protocol::Prefetch;
 

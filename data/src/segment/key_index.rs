@@ -7,12 +7,12 @@
 //! (multiply-shift, Lemire 2016), the fingerprint is its low byte, never 0.
 //!
 //! What finds no room goes on to the next bucket, and it is always the keys with the greatest fingerprints
-//! that go (ordered hashing, Amble and Knuth 1974). So the last fingerprint of a full bucket says who may be
-//! behind it: a look-up reads on only when its own is as great. At the load of 0.88 half of the buckets are
-//! full, yet 93 of 100 look-ups of absent keys end in their first line. A mark for overflow, which this
-//! order makes needless, would send the others on too.
+//! that go (Amble and Knuth, *Ordered hash tables*, The Computer Journal 1974). So the last fingerprint of a
+//! full bucket says who may be behind it: a look-up reads on only when its own is as great. At the load of
+//! 0.88 half of the buckets are full, yet 93 of 100 look-ups of absent keys end in their first line. A mark
+//! for overflow, which this order makes needless, would send the others on too.
 //!
-//! The index holds no keys: whoever asks compares the whole key with the record (the fingerprint only
+//! The index holds no keys: whoever asks compares the whole key with the person (the fingerprint only
 //! rejects). Keys of the same 64-bit hash share a reference; the comparison tells them apart.
 //!
 //! # Bytes
@@ -32,7 +32,7 @@
 //!
 //! # Trade-offs
 //! 4.6 bytes a key; nothing can be added without building anew. A fingerprint of one byte lets 7 of 100
-//! absent keys meet one and read a record in vain; two bytes would let none, for a third more space. The
+//! absent keys meet one and read a row in vain; two bytes would let none, for a third more space. The
 //! few keys with the greatest fingerprints may have to read some dozen lines, one behind the other. An
 //! index with narrow references could hold more than 16 in a bucket, but what two words compare is
 //! quicker, and small indexes cost little. A minimal perfect hash with fingerprints needs about the same
@@ -233,7 +233,7 @@ impl IndexLayout {
         Ok(())
     }
 
-    /// What the first bucket says, for a batch: it asks for the records of all its keys before it looks at
+    /// What the first bucket says, for a batch: it asks for the rows of all its keys before it looks at
     /// one.
     #[inline]
     pub(crate) fn probe(&self, section: &[u8], hash: u64) -> Probe {

@@ -8,7 +8,7 @@
 //! # Trade-offs
 //! 12 bytes an entry and no copy of them: the sort is in place, and the index is written straight into its
 //! section. A load of 0.88 costs 4.6 bytes a key. At 0.95 it would be 4.3, but the runs of full buckets grow:
-//! a look-up of an absent key reads 1.5 lines instead of 1.15, and compares with 1.7 times the records.
+//! a look-up of an absent key reads 1.5 lines instead of 1.15, and compares with 1.7 times the people.
 
 use std::cmp::Ordering;
 

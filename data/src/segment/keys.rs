@@ -14,7 +14,7 @@ pub(crate) const FURTHER_ALIAS: char = 'a';
 /// First character of a line of [`Fields::further_addresses`] that is a personal address.
 pub(crate) const FURTHER_PERSONAL: char = 'p';
 
-/// A person's values, wherever they stand: in a CSV row or in a record.
+/// A person's values, wherever they stand: in a CSV row or in a segment.
 pub(crate) trait Fields<'a> {
     /// What the columns mean.
     fn schema(&self) -> &Columns;

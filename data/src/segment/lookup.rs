@@ -19,7 +19,7 @@ use crate::normalize::{
 /// Most people in one answer: a mailbox that more people share is cut there.
 pub const HITS_MAX: usize = PEOPLE_COUNT_MAX as usize;
 
-/// Most records that one look-up compares with its key, some 150 ns each: a key that half the people share
+/// Most people that one look-up compares with its key, some 150 ns each: a key that half the people share
 /// must not keep a thread busy.
 pub const CANDIDATES_MAX: usize = 16_384;
 
@@ -56,7 +56,7 @@ pub enum LookupError {
     /// The bytes met on the way do not hold together.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
-    /// So many records share the key's hash that not all of them were looked at. Never to be read as absent.
+    /// So many people share the key's hash that not all of them were looked at. Never to be read as absent.
     #[error(
         "more than {CANDIDATES_MAX} records share this key; expected keys that tell people apart: look at what \
          the export has in that column"
@@ -123,7 +123,7 @@ impl<B: AsRef<[u8]>> Segment<B> {
     /// has it literally, with the sub-address taken off or dots left out, in domains that allow it.
     ///
     /// What is no address is nobody's: the answer is empty. Expected cost: one index line for an absent
-    /// address; line, offset and record for a found one.
+    /// address; index line, row and what the row refers to for a found one.
     ///
     /// # Errors
     /// [`LookupError`]: corrupt bytes, or too many candidates.
@@ -352,7 +352,7 @@ impl<'a> Parts<'a> {
 /// Owned people of an answer, marked ambiguous where there are several.
 ///
 /// # Errors
-/// [`Corrupt`] when a record does not hold together.
+/// [`Corrupt`] when a person does not hold together.
 pub fn to_people(hits: &Hits<'_>) -> Result<Vec<Person>, Corrupt> {
     let ambiguity = if hits.is_shared() { Ambiguity::Shared } else { Ambiguity::Sole };
     hits.iter().map(|hit| hit.person.to_person(hit.matched, ambiguity)).collect()

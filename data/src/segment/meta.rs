@@ -1,6 +1,7 @@
 //! The metadata section: JSON, so that a segment explains itself to any tool and can grow fields.
 //!
-//! It says which headers the CSV had, which of them mean what, and which files it was made from.
+//! It says which headers the CSV had, which of them mean what, how each column is stored, and which files it
+//! was made from.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -15,7 +16,7 @@ use crate::input::{Canonical, Mapping};
 pub struct Meta {
     /// Every header, in order of first appearance over all files.
     pub headers: Vec<String>,
-    /// The lists of columns that records have: one for each different header line.
+    /// The lists of columns that people have: one for each different header line.
     pub schemas: Vec<Mapping>,
     /// Files it was made from, with what identifies them.
     pub inputs: Vec<InputRecord>,

@@ -4,18 +4,20 @@
 //! |---|---|
 //! | `image` | header and section table: plan, stamp, open |
 //! | `meta` | JSON: headers, schemas, inputs |
-//! | `strings` | tenants |
-//! | `runs` | ordinal → tenant |
-//! | `rows`, `column` | one person's row: columns as codes |
+//! | `strings` | tenants: code → identifier, people |
+//! | `runs` | ordinal → tenant, with the tenant's domains and links |
+//! | `rows` | one person's row: columns as codes; where links and mail domains are read |
+//! | `column` | how the values of one column are stored |
 //! | `tails` | what of a person has no room in the row |
 //! | `key_index`, `key_index_builder` | key hash → ordinals |
-//! | `domains` | what is known of domains |
+//! | `domains` | what is known of domains, by tenant |
 //! | `keys` | which keys a person has: one function for builder and reader |
 //! | `lookup`, `batch` | question → people, one or many |
 //! | `scratch` | values while they are compared |
 //! | `person_ref` | one person, borrowed |
 //! | `stored` | how columns are stored, for people |
 //! | `verify` | the thorough check before a segment is announced |
+//! | `varint` | sizes in tails |
 //!
 //! [`Segment`] reads from any bytes. Nothing in it trusts them: an offset that does not fit gives
 //! [`Corrupt`], never a panic.
@@ -69,7 +71,7 @@ pub(crate) mod sections {
     pub(crate) use super::tails::offsets_size;
 }
 
-/// Dense record number in a generation.
+/// Number of a person in a generation: from 0, without gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ordinal(pub u32);
 
@@ -108,7 +110,7 @@ pub enum OpenError {
 
 /// A readable segment over any bytes: shared memory, a file's contents, a vector.
 ///
-/// Opening is O(sections + headers); a look-up touches the index line, the record offset and the record.
+/// Opening is O(sections + headers); a look-up touches the index line, the row and what the row refers to.
 #[derive(Debug)]
 pub struct Segment<B> {
     bytes: B,
@@ -203,7 +205,7 @@ impl<B: AsRef<[u8]>> Segment<B> {
         self.view.people_count
     }
 
-    /// One record.
+    /// One person.
     ///
     /// # Errors
     /// [`Corrupt`] when there is no such ordinal or its bytes do not hold together.

@@ -39,7 +39,7 @@ impl<'a> PersonRef<'a> {
         Ok(Self { parts, ordinal, schema: row.schema_number() })
     }
 
-    /// Its record number.
+    /// Its number in the generation.
     #[must_use]
     pub fn ordinal(&self) -> Ordinal {
         Ordinal(self.ordinal)

@@ -19,8 +19,8 @@
 //! | addresses | 0, or how many + 1 | the value, or a template, a domain and a remainder for each |
 //! | link | 0, 1 (empty), or a colleague + 2: the value is their address | the value |
 //!
-//! Code 0 is always "stored as text", so no value is too odd to be stored. Text goes through the column's
-//! [text codec](super::column::TextCodec).
+//! Code 0 is "stored as text" (with `rest` that is code 1, and 0 is the empty value), so no value is too odd to
+//! be stored. Text goes through the column's [text codec](super::column::TextCodec).
 //!
 //! # Trade-offs
 //! Rows of one size need no offsets: a person is one cache line (sometimes two) behind the ordinal. What has no

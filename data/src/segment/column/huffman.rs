@@ -1,9 +1,10 @@
 //! Order-0 entropy code over at most 256 codes, each value by itself.
 //!
 //! # How it works
-//! A canonical Huffman code (Schwartz and Kallick 1964) of at most 11 bits, so that one look into a
-//! table of 2,048 entries (8 KiB) finds the next code, and the one behind it if both are short. The lengths are optimal under that limit and
-//! under the reservation below: package-merge (Larmore and Hirschberg, JACM 1990).
+//! A Huffman code (Huffman, Proc. IRE 1952) in canonical form (Schwartz and Kallick, CACM 1964) of at most
+//! 11 bits, so that one look into a table of 2,048 entries (8 KiB) finds the next code, and the one behind it
+//! if both are short. The lengths are optimal under that limit and under the reservation below: package-merge
+//! (Larmore and Hirschberg, JACM 1990).
 //!
 //! A [`Token`] is a code, or a literal byte for what the sample did not hold: the escape's bits, then
 //! the 8 bits of the byte. Whoever uses this gives the codes their meaning: bytes, or symbols of

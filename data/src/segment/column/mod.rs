@@ -6,8 +6,9 @@
 //! | `dictionary` | values by code, with slugs |
 //! | `number` | numbers, times, UUIDs as one integer |
 //! | `template`, `piece`, `explain`, `learn` | names and addresses as templates over a person's names |
+//! | `digits` | digits in the remainder of a template |
 //! | `slug` | how a name looks inside an address |
-//! | `text`, `symbols`, `huffman` | whatever is left, as compressed text |
+//! | `text`, `symbols`, `symbol_training`, `huffman` | whatever is left, as compressed text |
 
 pub(crate) mod bits;
 pub(crate) mod dictionary;

@@ -1,4 +1,5 @@
-//! Frequent pieces of text as one byte each: FSST (Boncz, Neumann and Leis, VLDB 2020).
+//! Frequent pieces of text as one byte each: FSST (Boncz, Neumann and Leis, *FSST: Fast Random Access String
+//! Compression*, VLDB 2020).
 //!
 //! # How it works
 //! Up to 254 symbols of 1 to 8 bytes were found in a sample ([`train`](super::symbol_training::train)); a text

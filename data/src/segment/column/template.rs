@@ -33,8 +33,9 @@
 //! The letters of a source are not changed, except to ASCII capitals: what is derived otherwise (slugs) is a
 //! source of its own, which the reader must derive again. In return a rendered value is a few copies.
 //!
-//! The idea is that of log compression, where a message is its format and its variables (Yao et al., CLP,
-//! OSDI 2021), with variables that are already stored elsewhere.
+//! The idea is that of log compression, where a message is its format and its variables (Rodrigues, Luo and
+//! Yuan, *CLP: Efficient and Scalable Search on Compressed Text Logs*, OSDI 2021), with variables that are
+//! already stored elsewhere.
 
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
