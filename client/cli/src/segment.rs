@@ -35,8 +35,8 @@ pub(crate) fn verify(globals: &Globals, args: &SegmentArgs) -> Result<Exit, Fail
 /// `persondb inspect`.
 pub(crate) fn inspect(globals: &Globals, args: &SegmentArgs) -> Result<Exit, Failure> {
     let inspected = match open(globals, args)? {
-        Opened::File(segment) => inspected(&segment)?,
-        Opened::Live(pin) => inspected(mapped(&pin)?)?,
+        Opened::File(segment) => inspected(&segment),
+        Opened::Live(pin) => inspected(mapped(&pin)?),
     };
     Output::stdout(globals.format()).put(&inspected, || text(&inspected))?;
     Ok(Exit::Done)
@@ -138,7 +138,7 @@ struct Column {
     bytes_per_person: f64,
 }
 
-fn inspected<B: AsRef<[u8]>>(segment: &Segment<B>) -> Result<Inspected, Failure> {
+fn inspected<B: AsRef<[u8]>>(segment: &Segment<B>) -> Inspected {
     let header = segment.header();
     let people = header.people_count.get();
     let size = header.segment_size.get();
@@ -168,7 +168,7 @@ fn inspected<B: AsRef<[u8]>>(segment: &Segment<B>) -> Result<Inspected, Failure>
     });
     let columns = columns(segment);
     let unicode = header.unicode_version.get();
-    Ok(Inspected {
+    Inspected {
         generation: segment.generation(),
         segment_index: header.segment_index.get(),
         segment_count: header.segment_count.get(),
@@ -184,7 +184,7 @@ fn inspected<B: AsRef<[u8]>>(segment: &Segment<B>) -> Result<Inspected, Failure>
         bytes_per_person: ratio(size, people),
         sections,
         columns,
-    })
+    }
 }
 
 /// What each column takes.

@@ -129,7 +129,10 @@ fn a_built_segment_verifies_and_its_sections_add_up() {
     let of_columns_in_sections = sections.iter().filter(|s| named.contains(&s["section"].as_str().unwrap()));
     assert_eq!(of_columns_in_sections.map(|s| s["bytes"].as_u64().unwrap()).sum::<u64>(), of_columns);
     let column = |name: &str| columns.iter().find(|column| column["header"] == name).unwrap();
-    assert_eq!((&column("tenant_id")["stored"], &column("email")["stored"]), (&json!("tenant"), &json!("address")));
+    assert_eq!(
+        (&column("tenant_id")["stored"], &column("email")["stored"]),
+        (&json!("tenant"), &json!("address"))
+    );
     let written = read_csv(&fs::read_to_string(sample("people.csv")).unwrap());
     let badges: BTreeSet<_> = written[1..].iter().filter_map(|row| row.last()).collect();
     assert_eq!(column("badge")["distinct"], badges.len());

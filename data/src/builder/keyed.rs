@@ -25,7 +25,7 @@ impl Keyed {
             (&mut self.names, &other.names),
         ];
         for (to, from) in pairs {
-            let moved = |number: u32| (number & !PRIMARY) + by | number & PRIMARY;
+            let moved = |number: u32| ((number & !PRIMARY) + by) | (number & PRIMARY);
             to.extend(from.iter().map(|entry| KeyEntry::new(entry.hash(), moved(entry.number()))));
         }
     }

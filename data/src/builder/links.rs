@@ -3,7 +3,7 @@
 //! The first pass gathers which addresses are named and which rows have an address that can be linked to;
 //! between the passes they are joined. Nothing of the text is kept: an address is known by two 64-bit hashes
 //! of different seeds, and the last pass compares them with the person that is linked to, so a wrong link
-//! takes a collision of 128 bits.
+//! takes a collision of 96 bits.
 
 use hashbrown::{HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -81,6 +81,17 @@ impl Named {
     }
 }
 
+/// One key of tenant and address.
+fn code_key(tenant: u32, check: u64) -> u64 {
+    check ^ u64::from(tenant).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Half of a hash, beside all of another one.
+fn key_part(key: u64) -> u32 {
+    let [.., a, b, c, d] = key.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
 fn check(hasher: KeyHasher, address: &str) -> u64 {
     xxh3_64_with_seed(address.as_bytes(), hasher.address(b"link"))
 }
@@ -89,10 +100,11 @@ fn check(hasher: KeyHasher, address: &str) -> u64 {
 #[derive(Default)]
 pub(super) struct Links {
     /// Ordinal × 2 + whether the address is in lower case where the person's is not.
-    links: Vec<u32>,
+    places: Vec<u32>,
     /// First link of each tenant, and of the one behind the last.
     first: Vec<u32>,
-    codes: HashMap<(u32, u64), (u64, u32)>,
+    /// By [`code_key`]: a part of the key's hash, and the place.
+    codes: HashMap<u64, (u32, u32)>,
     targets: Vec<u64>,
 }
 
@@ -134,9 +146,9 @@ impl Links {
         links.codes.reserve(found.len());
         for (tenant, ordinal, named) in found {
             links.end_tenants(tenant as usize);
-            let place = u32::try_from(links.links.len()).expect("fewer links than rows, which are capped");
-            links.codes.insert((tenant, named.check), (named.key, place));
-            links.links.push(ordinal << 1 | u32::from(named.is_lower));
+            let place = u32::try_from(links.places.len()).expect("fewer links than rows, which are capped");
+            links.codes.insert(code_key(tenant, named.check), (key_part(named.key), place));
+            links.places.push(ordinal << 1 | u32::from(named.is_lower));
             links.targets[ordinal as usize / 64] |= 1 << (ordinal % 64);
         }
         links.end_tenants(tenant_count);
@@ -144,15 +156,15 @@ impl Links {
     }
 
     fn end_tenants(&mut self, tenant: usize) {
-        let end = u32::try_from(self.links.len()).expect("fewer links than rows, which are capped");
+        let end = u32::try_from(self.places.len()).expect("fewer links than rows, which are capped");
         if self.first.len() <= tenant {
             self.first.resize(tenant + 1, end);
         }
     }
 
     /// All links, by place.
-    pub(super) fn links(&self) -> &[u32] {
-        &self.links
+    pub(super) fn all(&self) -> &[u32] {
+        &self.places
     }
 
     /// Place of a tenant's first link.
@@ -168,8 +180,8 @@ impl Links {
     /// Code of the colleague with this address within the tenant.
     pub(super) fn code(&self, hasher: KeyHasher, tenant: u32, address: &str) -> Option<u32> {
         let named = Named::new(hasher, tenant, address);
-        let &(key, place) = self.codes.get(&(tenant, named.check))?;
-        (key == named.key).then(|| place - self.first(tenant))
+        let &(key, place) = self.codes.get(&code_key(tenant, named.check))?;
+        (key == key_part(named.key)).then(|| place.checked_sub(self.first(tenant)))?
     }
 
     /// Compares a person that may be linked to with those links.
@@ -187,8 +199,9 @@ impl Links {
             return Ok(());
         }
         let leads_here = |address: &str| {
-            let place = self.codes.get(&(tenant, check(hasher, address))).map(|&(_, place)| place as usize);
-            place.and_then(|place| self.links.get(place)).is_some_and(|link| link >> 1 == ordinal)
+            let key = code_key(tenant, check(hasher, address));
+            let place = self.codes.get(&key).map(|&(_, place)| place as usize);
+            place.and_then(|place| self.places.get(place)).is_some_and(|link| link >> 1 == ordinal)
         };
         if leads_here(address) || leads_here(&address.to_ascii_lowercase()) {
             Ok(())

@@ -6,7 +6,7 @@
 /// Bytes that a sample may always have: datasets up to this size are sampled whole.
 const BYTES_MIN: usize = 6 << 20;
 /// Bytes that it never exceeds.
-const BYTES_MAX: usize = 32 << 20;
+const BYTES_MAX: usize = 16 << 20;
 /// Share of the data that it may have, beyond the minimum.
 const SHARE: u64 = 22;
 

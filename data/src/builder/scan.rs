@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use persondb_protocol::answer::Kind;
 
-use super::counts::Counters;
+use super::counts::{Counters, is_counted};
 use super::inputs::Inputs;
 use super::keyed::{KeyMaker, Keyed, domain_of};
 use super::layout;
@@ -148,6 +148,7 @@ fn scan_batch(
     let list_places = [Canonical::Aliases, Canonical::PersonalEmails].map(|column| columns.places(column));
     let manager_place = columns.places(Canonical::ManagerEmail).first().copied().map(usize::from);
     let hasher = worker.keys.hasher();
+    let counted = is_counted(number);
     let mut scanned = Scanned {
         number,
         tenants: Vec::new(),
@@ -204,7 +205,9 @@ fn scan_batch(
         if !manager.is_empty() {
             scanned.links.name(hasher, code, manager);
         }
-        worker.counters.add(schema_number, fields.stored());
+        if counted {
+            worker.counters.add(schema_number, fields.stored());
+        }
         scanned.sample.offer((number, place), schema_number, code, fields.stored());
         scanned.tenant_of.push(code);
         worker.report.accept(&row, acceptance);

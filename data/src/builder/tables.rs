@@ -40,12 +40,12 @@ impl Tables {
         let domains = context.domains.domains();
         let encoded = dictionary::encode(SLOT_DOMAINS, domains.iter().map(|domain| (domain.as_str(), None)));
         tables.push(SectionKind::MailDomains, 0, SLOT_DOMAINS, domains.len(), encoded);
-        let links = context.links.links();
-        let encoded = links.iter().flat_map(|link| link.to_le_bytes()).collect();
-        tables.push(SectionKind::Links, 0, 0, links.len(), encoded);
+        let all_links = context.links.all();
+        let encoded = all_links.iter().flat_map(|link| link.to_le_bytes()).collect();
+        tables.push(SectionKind::Links, 0, 0, all_links.len(), encoded);
         for (number, column) in (0..).zip(layout.schemas.iter().flat_map(|schema| &schema.columns)) {
             if let Codec::Dictionary { entries, .. } = &column.codec {
-                let entries = &entries.entries;
+                let entries = &entries.values;
                 let encoded = entries.iter().map(|(value, slug)| (&**value, slug.as_deref()));
                 let encoded = dictionary::encode(SLOT_NAMES, encoded);
                 tables.push(SectionKind::Dictionary, number, SLOT_NAMES, entries.len(), encoded);

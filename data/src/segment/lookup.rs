@@ -6,6 +6,7 @@ use persondb_protocol::answer::{DomainFact, Matched, Person, Reason, Unavailable
 use persondb_protocol::control::PEOPLE_COUNT_MAX;
 use smallvec::SmallVec;
 
+use super::person_ref::FirstLook;
 use super::scratch::with_scratch;
 use super::{
     Ambiguity, Corrupt, DomainLine, Fields, KeyHasher, Parts, PersonRef, Segment, for_each_name,
@@ -251,8 +252,9 @@ impl<'a> Parts<'a> {
     ) -> Result<(), LookupError> {
         let (person, told) = with_scratch(|scratch| PersonRef::compared(*self, ordinal, key, scratch))?;
         let matched = match told {
-            Some(told) => told,
-            None => matched_by(&person, |stored| address_key_equals(stored, key))?,
+            FirstLook::IsPrimary => Some(Matched::Primary),
+            FirstLook::IsNot => None,
+            FirstLook::MayBe => matched_by(&person, |stored| address_key_equals(stored, key))?,
         };
         if let Some(matched) = matched
             && within(&person, scope)?

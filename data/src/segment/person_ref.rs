@@ -23,6 +23,17 @@ pub struct PersonRef<'a> {
     schema: u16,
 }
 
+/// What the primary address and the domains tell of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FirstLook {
+    /// It is the primary address.
+    IsPrimary,
+    /// It is none of theirs.
+    IsNot,
+    /// Their addresses have to be compared.
+    MayBe,
+}
+
 /// Whether other people answer the same question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ambiguity {
@@ -182,11 +193,11 @@ impl<'a> PersonRef<'a> {
     /// [`Corrupt`], or what `visit` returns.
     pub fn for_each_address(
         &self,
-        mut visit: impl FnMut(&str, Matched) -> Result<(), Corrupt>,
+        visit: impl FnMut(&str, Matched) -> Result<(), Corrupt>,
     ) -> Result<(), Corrupt> {
         with_scratch(|scratch| {
             let fields = self.decode(self.schema().address_places(), scratch)?;
-            super::for_each_address(&fields, |address, matched| visit(address, matched))
+            super::for_each_address(&fields, visit)
         })
     }
 
@@ -226,25 +237,26 @@ impl<'a> PersonRef<'a> {
         RowRef::open(self.parts, self.ordinal)
     }
 
-    /// Opens the person with this ordinal and tells what the address is to them from the primary address
-    /// alone: `None` where the others have to be looked at.
+    /// Opens the person with this ordinal and tells what the address is to them, as far as it can be told
+    /// without looking at all their addresses.
     #[inline]
     pub(super) fn compared(
         parts: Parts<'a>,
         ordinal: u32,
         key: &AddressKey<'_>,
         scratch: &mut Scratch,
-    ) -> Result<(Self, Option<Option<Matched>>), Corrupt> {
+    ) -> Result<(Self, FirstLook), Corrupt> {
         let row = RowRef::open(parts, ordinal)?;
         let person = Self { parts, ordinal, schema: row.schema_number() };
         scratch.clear();
         row.read_email(&mut scratch.bytes)?;
         if scratch.bytes == key.bytes() {
             scratch.is_address_of(parts.view.number, ordinal);
-            return Ok((person, Some(Some(Matched::Primary))));
+            return Ok((person, FirstLook::IsPrimary));
         }
         // Who only shares the fingerprint is nearly always of another domain.
-        Ok((person, if row.may_have_domain(key.domain())? { None } else { Some(None) }))
+        let may_have = row.may_have_domain(key.domain())?;
+        Ok((person, if may_have { FirstLook::MayBe } else { FirstLook::IsNot }))
     }
 
     /// Decodes some columns to look at them as fields.
@@ -329,7 +341,7 @@ impl<'a> PersonRef<'a> {
 }
 
 /// A part of a value, borrowed where the value is.
-fn cut<'a>(value: Cow<'a, str>, part: fn(&str) -> &str) -> Cow<'a, str> {
+fn cut(value: Cow<'_, str>, part: fn(&str) -> &str) -> Cow<'_, str> {
     match value {
         Cow::Borrowed(value) => Cow::Borrowed(part(value)),
         Cow::Owned(value) => {

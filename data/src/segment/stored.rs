@@ -56,7 +56,7 @@ impl<B: AsRef<[u8]>> Segment<B> {
         for (schema, specs) in meta.layout.schemas.iter().enumerate() {
             let mut specs: Vec<_> = specs.iter().collect();
             specs.sort_by_key(|spec| spec.place);
-            let headers = meta.schemas.get(schema).map(|mapping| mapping.headers()).unwrap_or_default();
+            let headers = meta.schemas.get(schema).map(crate::input::Mapping::headers).unwrap_or_default();
             columns.extend(specs.into_iter().map(|spec| self.stored_column(schema, headers, spec)));
         }
         columns

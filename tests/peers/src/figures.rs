@@ -16,6 +16,10 @@ pub(crate) struct Results {
     pub(crate) people: usize,
     /// Bytes of the CSV.
     pub(crate) csv_bytes: u64,
+    /// Bytes of the CSV after `zstd -19`, where that was asked for.
+    pub(crate) zstd_bytes: Option<u64>,
+    /// Bytes of PersonDB's segment over those.
+    pub(crate) segment_to_zstd: Option<f64>,
     /// Look-ups of one timed loop in process.
     pub(crate) lookups: u32,
     /// Times that each loop was run.
@@ -24,8 +28,8 @@ pub(crate) struct Results {
     pub(crate) seed: u64,
     /// Load average of the machine when the last round ended: this program is 1 of it.
     pub(crate) load_average: f64,
-    /// What the loops cost without a look-up, serialised and stream. Not subtracted from anything.
-    pub(crate) loop_ns: [f64; 2],
+    /// What the loops cost without a look-up: serialised, stream, batch. Not subtracted from anything.
+    pub(crate) loop_ns: [f64; 3],
     /// Peers in the order in which they were built.
     pub(crate) peers: Vec<Measured>,
     /// Peers that could not be had.
@@ -41,11 +45,13 @@ pub(crate) struct Measured {
     pub(crate) title: &'static str,
     /// CSV to the first look-up; none where somebody else built it.
     pub(crate) build_seconds: Option<f64>,
-    /// Memory or file for each person; none where it is somebody else's.
+    /// Memory or file; none where it is somebody else's.
+    pub(crate) bytes: Option<u64>,
+    /// The same for each person; none where it is somebody else's.
     pub(crate) bytes_per_person: Option<f64>,
     /// Look-ups of one timed loop.
     pub(crate) lookups: usize,
-    /// In the order of the table.
+    /// In the order of [`crate::peer::TIMED`].
     pub(crate) figures: Vec<Figure>,
     /// What a reader should know.
     pub(crate) note: Option<String>,
@@ -64,8 +70,22 @@ pub(crate) struct Figure {
     pub(crate) min_ns: f64,
     /// Nanoseconds of the slowest round.
     pub(crate) max_ns: f64,
-    /// Median over the baseline's median; none without a baseline.
+    /// Median over another median, that of `ratio_to`; none without it.
     pub(crate) ratio: Option<f64>,
+    /// What the ratio refers to.
+    pub(crate) ratio_to: RatioTo,
+}
+
+/// What a ratio refers to; always the same question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RatioTo {
+    /// hashbrown in the same loop.
+    HashbrownSame,
+    /// hashbrown's stream: it has no batches, so that is what a program would do there.
+    HashbrownStream,
+    /// The peer's own serialised loop: nobody else decodes columns.
+    OwnSerialised,
 }
 
 /// A peer that could not be had.
@@ -91,20 +111,52 @@ impl Figure {
             min_ns: at(0),
             max_ns: at(each.len().saturating_sub(1)),
             ratio: None,
+            ratio_to: RatioTo::of(looping),
         }
     }
 }
 
-/// Sets every ratio to the peer of that name, where it was measured.
-pub(crate) fn set_ratios(peers: &mut [Measured], baseline: &str) {
-    let Some(figures) = peers.iter().find(|peer| peer.name == baseline).map(|peer| peer.figures.clone())
-    else {
-        return;
-    };
-    for figure in peers.iter_mut().flat_map(|peer| &mut peer.figures) {
-        let same = figures.iter().find(|base| (base.asked, base.looping) == (figure.asked, figure.looping));
-        figure.ratio = same.map(|base| figure.median_ns / base.median_ns).filter(|ratio| ratio.is_finite());
+impl RatioTo {
+    pub(crate) fn of(looping: Looping) -> Self {
+        match looping {
+            Looping::Serialised | Looping::Stream => Self::HashbrownSame,
+            Looping::Batch => Self::HashbrownStream,
+            Looping::Columns => Self::OwnSerialised,
+        }
     }
+}
+
+impl Measured {
+    /// The figure of this loop; none where the peer does not have it.
+    pub(crate) fn figure(&self, asked: Asked, looping: Looping) -> Option<&Figure> {
+        self.figures.iter().find(|figure| (figure.asked, figure.looping) == (asked, looping))
+    }
+}
+
+/// Sets every ratio to the peer of that name, or to its own peer, where that was measured.
+pub(crate) fn set_ratios(peers: &mut [Measured], baseline: &str) {
+    let base = peers.iter().find(|peer| peer.name == baseline).cloned();
+    for peer in peers {
+        let own = peer.clone();
+        for figure in &mut peer.figures {
+            let to = match figure.ratio_to {
+                RatioTo::HashbrownSame => base.as_ref().and_then(|b| b.figure(figure.asked, figure.looping)),
+                RatioTo::HashbrownStream => {
+                    base.as_ref().and_then(|b| b.figure(figure.asked, Looping::Stream))
+                }
+                RatioTo::OwnSerialised => own.figure(figure.asked, Looping::Serialised),
+            };
+            figure.ratio = to.map(|to| figure.median_ns / to.median_ns).filter(|ratio| ratio.is_finite());
+        }
+    }
+}
+
+/// PersonDB's segment over the compressed CSV, where both are known.
+#[expect(clippy::cast_precision_loss, reason = "for display; exact below 2^53")]
+pub(crate) fn segment_to_zstd(peers: &[Measured], zstd_bytes: Option<u64>) -> Option<f64> {
+    let segment =
+        peers.iter().filter(|peer| peer.name.starts_with("persondb")).find_map(|peer| peer.bytes)?;
+    Some(segment as f64 / zstd_bytes.filter(|&bytes| bytes > 0)? as f64)
 }
 
 /// Nanoseconds of each of `lookups` look-ups.
@@ -134,13 +186,29 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn ratios_compare_the_same_loop() {
-        let mut peers = [measured("base", &[10.0, 4.0]), measured("other", &[5.0, 8.0])];
+    fn ratios_compare_the_same_loop_batches_the_stream_and_columns_their_own_peer() {
+        let base = [10.0, 4.0, 3.0, 6.0, 2.0, 1.0];
+        let other = [5.0, 8.0, 2.0, 6.0, 2.0, 4.0, 20.0];
+        let mut peers = [measured("base", &base), measured("other", &other)];
+        let ratios = |peers: &[Measured]| -> Vec<Option<f64>> {
+            peers[1].figures.iter().map(|figure| figure.ratio).collect()
+        };
         set_ratios(&mut peers, "nobody");
-        assert!(peers[1].figures[0].ratio.is_none());
+        let mut alone = vec![None; 6];
+        alone.push(Some(4.0));
+        assert_eq!(ratios(&peers), alone);
         set_ratios(&mut peers, "base");
-        let ratios: Vec<f64> = peers[1].figures.iter().filter_map(|figure| figure.ratio).collect();
-        assert!(near(ratios[0], 0.5) && near(ratios[1], 2.0));
+        assert_eq!(ratios(&peers), [0.5, 2.0, 0.5, 1.0, 1.0, 2.0, 4.0].map(Some));
+        assert_eq!(peers[0].figures[2].ratio, Some(0.75), "hashbrown's batches refer to its stream too");
+    }
+
+    #[test]
+    fn the_segment_is_compared_with_the_compressed_csv_where_both_are_known() {
+        let peers = [measured("cdb", &[]), measured("persondb-4k", &[])];
+        assert_eq!(segment_to_zstd(&peers, Some(87_000_000)), Some(3.0));
+        assert_eq!(segment_to_zstd(&peers[..1], Some(87_000_000)), None);
+        assert_eq!(segment_to_zstd(&peers, None), None);
+        assert_eq!(segment_to_zstd(&peers, Some(0)), None);
     }
 
     /// A peer with these medians, in the order of the table.
@@ -152,11 +220,13 @@ pub(crate) mod tests {
             min_ns: median_ns * 0.9,
             max_ns: median_ns * 1.2,
             ratio: None,
+            ratio_to: RatioTo::of(looping),
         });
         Measured {
             name,
             title: name,
             build_seconds: Some(1.25),
+            bytes: Some(261_000_000),
             bytes_per_person: Some(261.0),
             lookups: 10,
             figures: figures.collect(),
@@ -171,11 +241,13 @@ pub(crate) mod tests {
             machine: Machine::here(),
             people: 1_000_000,
             csv_bytes: 212_000_000,
+            zstd_bytes: None,
+            segment_to_zstd: None,
             lookups: 10,
             rounds: 3,
             seed: 1,
             load_average: 1.0,
-            loop_ns: [9.0, 1.0],
+            loop_ns: [9.0, 1.0, 2.0],
             peers,
             skipped: vec![Skipped { name: "redis", why: "no redis-server on the PATH".to_owned() }],
         }

@@ -9,11 +9,13 @@
 //! | [`peers`] | one file for each of them |
 //! | [`run`] | build, check, time in rounds |
 //! | [`figures`], [`machine`] | what was measured, and where |
+//! | [`packed`] | how small the CSV gets |
 //! | [`text`], [`svg`] | table and chart; JSON is the figures as they are |
 
 mod fence;
 mod figures;
 mod machine;
+mod packed;
 mod peer;
 mod peers;
 mod questions;
@@ -58,6 +60,9 @@ pub(crate) struct Args {
     /// Dataset of that daemon.
     #[arg(long, value_name = "NAME", default_value = "default")]
     name: String,
+    /// Also compress the CSV as `zstd -19` does and compare `PersonDB`'s segment with it; takes minutes.
+    #[arg(long)]
+    zstd: bool,
     /// Also write the figures here.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,

@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 
-use crate::record::Answer;
+use crate::record::{Answer, Columns};
 use crate::rows::{Row, Rows};
 
 /// Questions in the order in which they are asked, each with its answer.
@@ -22,6 +22,7 @@ pub(crate) struct Questions {
     ends: Vec<usize>,
     /// One for each hit; misses have none.
     answers: Vec<Answer>,
+    columns: Vec<Columns>,
 }
 
 /// Attempts at a miss before a number is put into it.
@@ -43,6 +44,7 @@ impl Questions {
             let row = rows.get(at);
             questions.push(row.address);
             questions.answers.push(Answer::of_record(row.record)?);
+            questions.columns.push(Columns::of_record(row.record));
         }
         Ok(questions)
     }
@@ -89,8 +91,13 @@ impl Questions {
         self.answers.get(at).copied()
     }
 
+    /// What all columns of the answer have to be; `None` for a miss.
+    pub(crate) fn columns(&self, at: usize) -> Option<Columns> {
+        self.columns.get(at).copied()
+    }
+
     fn empty() -> Self {
-        Self { text: String::new(), ends: Vec::new(), answers: Vec::new() }
+        Self { text: String::new(), ends: Vec::new(), answers: Vec::new(), columns: Vec::new() }
     }
 
     fn push(&mut self, key: &str) {

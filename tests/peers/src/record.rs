@@ -46,6 +46,34 @@ impl Answer {
     }
 }
 
+/// What a look-up took out of all columns of the record it found: the same in any order of the columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Columns {
+    /// How many, with those that are empty.
+    pub(crate) count: u32,
+    /// Bytes of all values.
+    pub(crate) size: u64,
+    /// First and last bytes of all values.
+    pub(crate) touched: u8,
+}
+
+impl Columns {
+    /// Reads one more value.
+    #[inline]
+    pub(crate) fn add(&mut self, value: &[u8]) {
+        self.count += 1;
+        self.size += value.len() as u64;
+        self.touched ^= touch(value);
+    }
+
+    /// Decodes a record.
+    pub(crate) fn of_record(record: &[u8]) -> Self {
+        let mut columns = Self::default();
+        fields(record).for_each(|field| columns.add(field));
+        columns
+    }
+}
+
 /// Appends a field.
 pub(crate) fn push_field(out: &mut Vec<u8>, field: &[u8]) {
     let mut rest = field.len();
@@ -122,6 +150,26 @@ mod tests {
             assert!(Answer::of_record(&record[..size]).is_err(), "{size} bytes");
         }
         assert!(split_field(&[0xff; 30]).is_none());
+    }
+
+    #[test]
+    fn columns_are_the_same_in_any_order_and_differ_when_one_is_missing() {
+        let columns = |values: &[&str]| {
+            let mut columns = Columns::default();
+            for value in values {
+                columns.add(value.as_bytes());
+            }
+            columns
+        };
+        let all = columns(&["a@b.example", "", "Jane"]);
+        assert_eq!(all, columns(&["Jane", "a@b.example", ""]));
+        assert_ne!(all, columns(&["a@b.example", "Jane"]), "an empty value is a column");
+        assert_ne!(all, columns(&["a@b.example", "", "Jana"]));
+        let mut record = Vec::new();
+        for value in ["a@b.example", "", "Jane"] {
+            push_field(&mut record, value.as_bytes());
+        }
+        assert_eq!(Columns::of_record(&record), all);
     }
 
     #[test]

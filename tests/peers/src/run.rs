@@ -7,8 +7,9 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::Args;
-use crate::figures::{Figure, Measured, Results, Skipped, bytes_each, ns_each, set_ratios};
+use crate::figures::{Figure, Measured, Results, Skipped, bytes_each, ns_each, segment_to_zstd, set_ratios};
 use crate::machine::{Machine, load_average};
+use crate::packed::zstd_size;
 use crate::peer::{Asked, Looping, Nobody, Peer, TIMED};
 use crate::peers::{BASELINE, Built, Entry, Input, Source, select};
 use crate::questions::{Known, Questions};
@@ -20,7 +21,7 @@ struct Running {
     peer: Box<dyn Peer>,
     build: Duration,
     lookups: usize,
-    /// One list for each of [`TIMED`], one time a round.
+    /// One list for each of [`TIMED`], one time a round; none for what the peer does not have.
     times: [Vec<Duration>; TIMED.len()],
 }
 
@@ -76,6 +77,11 @@ pub(crate) fn run(args: &Args) -> Result<Results> {
     }
 
     let load_average = load_average();
+    let zstd_bytes = args.zstd.then(|| {
+        say(&format!("compressing {}", args.people.display()));
+        zstd_size(&args.people)
+    });
+    let zstd_bytes = zstd_bytes.transpose()?;
 
     let mut measured: Vec<Measured> = peers.iter().map(|running| running.measured(people)).collect();
     set_ratios(&mut measured, BASELINE);
@@ -83,6 +89,8 @@ pub(crate) fn run(args: &Args) -> Result<Results> {
         machine: Machine::here(),
         people,
         csv_bytes,
+        zstd_bytes,
+        segment_to_zstd: segment_to_zstd(&measured, zstd_bytes),
         lookups: args.lookups,
         rounds: args.rounds,
         seed: args.seed,
@@ -132,6 +140,9 @@ fn one_round(peers: &mut [Running], questions: &Both, round: usize) -> Result<()
     for (place, &(asked, looping)) in TIMED.iter().enumerate() {
         for turn in 0..count {
             let running = &mut peers[(turn + round) % count];
+            if looping == Looping::Columns && !running.peer.has_columns() {
+                continue;
+            }
             let elapsed = running
                 .peer
                 .time(looping, questions.of(asked), running.lookups)
@@ -143,7 +154,7 @@ fn one_round(peers: &mut [Running], questions: &Both, round: usize) -> Result<()
 }
 
 /// What the loops cost without a look-up: the fastest of some.
-fn loop_ns(questions: &Both) -> Result<[f64; 2]> {
+fn loop_ns(questions: &Both) -> Result<[f64; 3]> {
     let fastest = |looping| -> Result<f64> {
         let count = questions.misses.len();
         let mut fastest = Duration::MAX;
@@ -152,7 +163,7 @@ fn loop_ns(questions: &Both) -> Result<[f64; 2]> {
         }
         Ok(ns_each(fastest, count))
     };
-    Ok([fastest(Looping::Serialised)?, fastest(Looping::Stream)?])
+    Ok([fastest(Looping::Serialised)?, fastest(Looping::Stream)?, fastest(Looping::Batch)?])
 }
 
 impl Running {
@@ -167,11 +178,13 @@ impl Running {
         let figures = TIMED
             .iter()
             .zip(&self.times)
+            .filter(|(_, times)| !times.is_empty())
             .map(|(&(asked, looping), times)| Figure::new(asked, looping, times, self.lookups));
         Measured {
             name: self.entry.name,
             title: self.entry.title,
             build_seconds: is_own.then_some(self.build.as_secs_f64()),
+            bytes: is_own.then(|| self.peer.size()),
             bytes_per_person: is_own.then(|| bytes_each(self.peer.size(), people)),
             lookups: self.lookups,
             figures: figures.collect(),

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::figures::{Figure, Measured, Results};
+use crate::peer::{BATCH_SIZE, TIMED};
 
 /// All of it: where, the table, notes.
 pub(crate) fn text(results: &Results) -> String {
@@ -14,8 +15,11 @@ pub(crate) fn text(results: &Results) -> String {
         "ns a look-up",
         "hit serialised",
         "hit stream",
+        "hit batch",
         "miss serialised",
         "miss stream",
+        "miss batch",
+        "hit, all columns",
         "bytes a person",
         "build s",
     ]);
@@ -48,7 +52,9 @@ pub(crate) fn short(number: f64) -> String {
 fn heading(results: &Results) -> String {
     let machine = &results.machine;
     format!(
-        "{} people, {} bytes of CSV; {} look-ups, median of {} rounds (fastest to slowest), × hashbrown.\n\
+        "{} people, {} bytes of CSV; {} look-ups, median of {} rounds (fastest to slowest), × hashbrown \
+         in the same loop;\nbatches of {BATCH_SIZE}: × hashbrown's stream; all columns (serialised): × the peer's own \
+         serialised hit.\n\
          {}, {} cores, {} GiB, Linux {}; one thread, load average {:.1} (1 is this program).",
         short(count(results.people)),
         results.csv_bytes,
@@ -64,9 +70,10 @@ fn heading(results: &Results) -> String {
 
 fn cells(peer: &Measured) -> Vec<String> {
     let mut cells = vec![peer.title.to_owned()];
-    cells.extend(peer.figures.iter().map(cell));
-    cells.push(peer.bytes_per_person.map_or_else(|| "-".to_owned(), |bytes| format!("{bytes:.0}")));
-    cells.push(peer.build_seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}")));
+    let none = || "–".to_owned();
+    cells.extend(TIMED.map(|(asked, looping)| peer.figure(asked, looping).map_or_else(none, cell)));
+    cells.push(peer.bytes_per_person.map_or_else(none, |bytes| format!("{bytes:.0}")));
+    cells.push(peer.build_seconds.map_or_else(none, |seconds| format!("{seconds:.1}")));
     cells
 }
 
@@ -76,13 +83,18 @@ fn cell(figure: &Figure) -> String {
 }
 
 fn notes(results: &Results) -> String {
-    let [serialised, stream] = results.loop_ns.map(short);
+    let [serialised, stream, batch] = results.loop_ns.map(short);
     let mut notes = format!(
-        "The loops without a look-up: {serialised} ns serialised, {stream} ns stream; not subtracted.\n"
+        "The loops without a look-up: {serialised} ns serialised, {stream} ns stream, {batch} ns batch; not \
+         subtracted.\n"
     );
+    if let (Some(bytes), Some(ratio)) = (results.zstd_bytes, results.segment_to_zstd) {
+        // A String takes all that is written, here and below.
+        let _ =
+            writeln!(notes, "PersonDB's segment: {}× `zstd -19` of the CSV ({bytes} bytes).", short(ratio));
+    }
     for peer in &results.peers {
         if let Some(note) = &peer.note {
-            // A String takes all that is written.
             let _ = writeln!(notes, "{}: {note}.", peer.title);
         }
     }
@@ -112,15 +124,27 @@ mod tests {
     #[test]
     fn the_table_has_a_line_for_each_peer_and_says_who_was_skipped() {
         let peers = vec![
-            measured("hashbrown", &[1207.0, 447.0, 217.0, 80.0]),
-            measured("other", &[603.5, 447.0, 868.0, 8.0]),
+            measured("hashbrown", &[1207.0, 447.0, 460.0, 217.0, 80.0, 81.0]),
+            measured("other", &[603.5, 447.0, 149.0, 868.0, 8.0, 8.0, 1207.0]),
         ];
-        let text = text(&results(peers));
+        let mut results = results(peers);
+        let without = text(&results);
+        results.zstd_bytes = Some(87_000_000);
+        results.segment_to_zstd = Some(3.0);
+        let text = text(&results);
         let line = text.lines().find(|line| line.starts_with("| other")).unwrap();
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
         assert_eq!(cells[2], "604 (543–724) · 0.50×");
-        assert_eq!(cells[4], "868 (781–1,042) · 4.00×");
-        assert_eq!(cells[6..8], ["261", "1.2"]);
+        assert_eq!(cells[4], "149 (134–179) · 0.33×", "over hashbrown's stream");
+        assert_eq!(cells[5], "868 (781–1,042) · 4.00×");
+        assert_eq!(cells[8..11], ["1,207 (1,086–1,448) · 2.00×", "261", "1.2"]);
+        let columns = |name: &str| {
+            let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split('|').nth(8).unwrap().trim().to_owned()
+        };
+        assert_eq!(columns("| hashbrown"), "–");
+        assert!(text.contains("hashbrown's stream") && text.contains("3.00× `zstd -19`"));
+        assert!(!without.contains("zstd"));
         assert!(text.contains("1,000,000 people") && text.contains("skipped redis: no redis-server"));
     }
 }

@@ -3,6 +3,8 @@
 use compact_str::CompactString;
 use hashbrown::HashMap;
 
+use crate::builder::counts::Counted;
+
 use crate::segment::column::bits::width_of;
 use crate::segment::column::dictionary::{SLOT_NAMES, fits, size_of_entry};
 
@@ -13,7 +15,7 @@ const WIDTH_MAX: u32 = 20;
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     /// Value and, where the rule does not give it, its slug.
-    pub(crate) entries: Vec<(CompactString, Option<Box<str>>)>,
+    pub(crate) values: Vec<(CompactString, Option<Box<str>>)>,
     /// Short values stand in the table itself: finding one is one cache miss, not two.
     codes: HashMap<CompactString, u32>,
     empty: Option<u32>,
@@ -34,7 +36,7 @@ impl Entries {
 
     /// The slug stored with an entry.
     pub(crate) fn slug(&self, code: u32) -> Option<&str> {
-        self.entries.get(code as usize).and_then(|(_, slug)| slug.as_deref())
+        self.values.get(code as usize).and_then(|(_, slug)| slug.as_deref())
     }
 }
 
@@ -51,8 +53,13 @@ pub(super) fn cost_as_text(values: &[(CompactString, u32)]) -> u64 {
     values.iter().map(|(value, count)| text_cost(value) * u64::from(*count)).sum()
 }
 
-/// The dictionary that costs least for values that are ordered by how often they stand in the data.
-pub(super) fn choose(values: Vec<(CompactString, u32)>) -> Choice {
+/// The dictionary that costs least for `people`, of whom these were counted.
+pub(super) fn choose(counted: Counted, people: u64) -> Choice {
+    let Counted { mut values, rows } = counted;
+    for (_, count) in &mut values {
+        let all = u64::from(*count) * people.max(rows) / rows.max(1);
+        *count = u32::try_from(all).unwrap_or(u32::MAX);
+    }
     let people: u64 = values.iter().map(|(_, count)| u64::from(*count)).sum();
     let all_as_text = cost_as_text(&values);
     let entry_cost = |value: &str| size_of_entry(SLOT_NAMES, value, None) as u64;
@@ -80,7 +87,7 @@ pub(super) fn choose(values: Vec<(CompactString, u32)>) -> Choice {
     let codes: HashMap<_, _> =
         entries.iter().zip(0_u32..).map(|((value, _), code)| (value.clone(), code)).collect();
     let empty = codes.get("").copied();
-    Choice { entries: Entries { entries, codes, empty }, cost }
+    Choice { entries: Entries { values: entries, codes, empty }, cost }
 }
 
 /// Bytes that a value takes as text, before its codec is known. Other scripts compress less, and a name that
@@ -94,24 +101,25 @@ pub(super) fn text_cost(value: &str) -> u64 {
 mod tests {
     use super::*;
 
-    fn counted(values: &[(&str, u32)]) -> Vec<(CompactString, u32)> {
-        values.iter().map(|&(value, count)| (value.into(), count)).collect()
+    fn counted(values: &[(&str, u32)]) -> Counted {
+        let rows = values.iter().map(|&(_, count)| u64::from(count)).sum();
+        Counted { values: values.iter().map(|&(value, count)| (value.into(), count)).collect(), rows }
     }
 
     #[test]
     fn frequent_values_get_codes_and_unique_ones_stay_text() {
         let mut values = counted(&[("Human Resources", 700_000), ("Legal", 300_000)]);
-        values.extend((0..500).map(|i| (format!("Something Of Its Own Kind {i}").into(), 1)));
-        let as_text = cost_as_text(&values);
-        let choice = choose(values);
-        assert_eq!(choice.entries.entries.len(), 2);
+        values.values.extend((0..500).map(|i| (format!("Something Of Its Own Kind {i}").into(), 1)));
+        let as_text = cost_as_text(&values.values);
+        let choice = choose(values, 1_000_000);
+        assert_eq!(choice.entries.values.len(), 2);
         assert!(choice.cost < as_text / 10);
         assert!(choice.entries.code("Legal").is_some() && choice.entries.code("legal").is_none());
     }
 
     #[test]
     fn the_longest_entry_up_to_a_word_is_the_prefix() {
-        let entries = choose(counted(&[("Junior Buyer", 60), ("Junior", 50)])).entries;
+        let entries = choose(counted(&[("Junior Buyer", 60), ("Junior", 50)]), 110).entries;
         let whole = entries.code("Junior Buyer").unwrap();
         assert_eq!(entries.prefix("Junior Buyer - tech 7"), Some((whole, 12)));
         assert_eq!(entries.prefix("Junior Buyers"), Some((entries.code("Junior").unwrap(), 6)));

@@ -61,13 +61,12 @@ impl<'n> Names<'n> {
                 }
                 _ => None,
             };
-            *slugged = match stored {
-                Some(stored) => Slug::Stored(stored),
-                None => {
-                    let mut slug = name.as_bytes().to_vec();
-                    slug::make(&mut slug, 0);
-                    Slug::ByRule(slug)
-                }
+            *slugged = if let Some(stored) = stored {
+                Slug::Stored(stored)
+            } else {
+                let mut slug = name.as_bytes().to_vec();
+                slug::make(&mut slug, 0);
+                Slug::ByRule(slug)
             };
         }
         names
@@ -133,10 +132,8 @@ impl Column {
                 text.encode(&value[size..], part);
                 Encoded { code: entry << 1 | 1, has_part: true, is_text: true, is_exception: true }
             }
-            Codec::Tenant => match context.tenants.name(tenant) == value {
-                true => coded(1, part),
-                false => exception(value, text, part),
-            },
+            Codec::Tenant if context.tenants.name(tenant) == value => coded(1, part),
+            Codec::Tenant => exception(value, text, part),
             Codec::Number(number) => match number.encode(value, part) {
                 0 => exception(value, text, part),
                 code => coded(code, part),
@@ -171,7 +168,7 @@ impl Column {
                     return exception(value, text, part);
                 }
                 for piece in value.split(separator) {
-                    self.encode_piece(piece, templates, tenant, sources, context, text, part);
+                    encode_piece(piece, templates, tenant, sources, context, text, part);
                 }
                 coded(count as u64 + 1, part)
             }
@@ -186,41 +183,40 @@ impl Column {
             }
         }
     }
+}
 
-    #[allow(clippy::too_many_arguments, reason = "one call, the pieces of a list")]
-    fn encode_piece(
-        &self,
-        piece: &str,
-        templates: &crate::segment::column::TemplateSet,
-        tenant: u32,
-        sources: &Sources<'_>,
-        context: Context<'_>,
-        text: &impl TextStore,
-        part: &mut Vec<u8>,
-    ) {
-        let start = part.len();
-        let coded = halves(piece).and_then(|(local, domain)| {
-            let domain = u8::try_from(context.domains.code(tenant, domain)?).ok()?;
-            part.extend_from_slice(&[0, domain]);
-            match u8::try_from(templates.encode(local, sources, text, part)) {
-                Ok(0) | Err(_) => None,
-                Ok(template) => Some(template),
-            }
-        });
-        if let Some(template) = coded {
-            part[start] = template;
-            return;
+/// Appends one address of a list.
+fn encode_piece(
+    piece: &str,
+    templates: &crate::segment::column::TemplateSet,
+    tenant: u32,
+    sources: &Sources<'_>,
+    context: Context<'_>,
+    text: &impl TextStore,
+    part: &mut Vec<u8>,
+) {
+    let start = part.len();
+    let coded = halves(piece).and_then(|(local, domain)| {
+        let domain = u8::try_from(context.domains.code(tenant, domain)?).ok()?;
+        part.extend_from_slice(&[0, domain]);
+        match u8::try_from(templates.encode(local, sources, text, part)) {
+            Ok(0) | Err(_) => None,
+            Ok(template) => Some(template),
         }
-        part.truncate(start);
-        part.push(0);
-        // The size stands in front of text whose size is not known before: shift it by the varint's bytes.
-        let from = part.len();
-        text.encode(piece, part);
-        let size = u32::try_from(part.len() - from).expect("a row has at most a few MiB");
-        let mut head = Vec::with_capacity(5);
-        varint::write(size, &mut head);
-        part.splice(from..from, head);
+    });
+    if let Some(template) = coded {
+        part[start] = template;
+        return;
     }
+    part.truncate(start);
+    part.push(0);
+    // The size stands in front of text whose size is not known before: shift it by the varint's bytes.
+    let from = part.len();
+    text.encode(piece, part);
+    let size = u32::try_from(part.len() - from).expect("a row has at most a few MiB");
+    let mut head = Vec::with_capacity(5);
+    varint::write(size, &mut head);
+    part.splice(from..from, head);
 }
 
 /// Local part and domain of one address. What has a second `@` is text: it may be several addresses, and a

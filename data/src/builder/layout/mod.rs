@@ -10,8 +10,6 @@ mod slugs;
 
 use std::cell::RefCell;
 
-use compact_str::CompactString;
-
 use crate::input::Canonical;
 use crate::segment::column::bits::{WIDTH_MAX, width_of};
 use crate::segment::column::{NumberCodec, TemplateSet, TextCodec, TextStore};
@@ -20,7 +18,7 @@ use crate::segment::{Columns, KeyHasher, roles};
 use dictionary::Entries;
 pub(super) use encode::{Encoder, RowPlace, Stats};
 
-use super::counts::Counters;
+use super::counts::{Counted, Counters};
 use super::links::Links;
 use super::mail_domains::MailDomains;
 use super::sample::{Sample, SampleRow};
@@ -196,7 +194,7 @@ impl SchemaLayout {
     fn new(
         columns: &Columns,
         rows: &[SampleRow<'_>],
-        mut counts: impl FnMut(u16) -> Option<Vec<(CompactString, u32)>>,
+        mut counts: impl FnMut(u16) -> Option<Counted>,
         context: Context<'_>,
     ) -> Self {
         let parts = Parts::new(columns);
@@ -313,7 +311,7 @@ impl SchemaLayout {
         let mut part = Vec::new();
         let mut cost = rows.len() * column.code.width as usize / 8;
         if let Codec::Dictionary { entries, .. } = &column.codec {
-            cost += entries.entries.iter().map(|(value, _)| value.len() + 12).sum::<usize>();
+            cost += entries.values.iter().map(|(value, _)| value.len() + 12).sum::<usize>();
         }
         let estimate = Collected::default();
         for row in rows {
@@ -362,7 +360,7 @@ enum Rest {
 fn generic(
     place: u16,
     rows: &[SampleRow<'_>],
-    counts: Option<Vec<(CompactString, u32)>>,
+    counts: Option<Counted>,
     context: Context<'_>,
     rest: Rest,
 ) -> Column {
@@ -385,12 +383,13 @@ fn generic(
         }
     }
     let Some(counts) = counts else { return best.1 };
-    let distinct = counts.len();
-    if counts.iter().all(|(value, _)| value.is_empty()) && !counts.is_empty() && !context.has_further {
+    let distinct = counts.values.len();
+    let is_empty = counts.values.iter().all(|(value, _)| value.is_empty());
+    if is_empty && distinct > 0 && counts.rows == context.people && !context.has_further {
         // All rows were counted and none is filled from another, so nobody has a value.
         return column(place, 0, Codec::Empty, distinct);
     }
-    let mut choice = dictionary::choose(counts);
+    let mut choice = dictionary::choose(counts, context.people);
     let mut has_rest = false;
     if rest == Rest::WhereItPays {
         let others = values.iter().filter(|value| choice.entries.code(value).is_none());
@@ -401,8 +400,8 @@ fn generic(
             choice.cost = (choice.cost + flag).saturating_sub(saved);
         }
     }
-    if choice.cost < best.0 && !choice.entries.entries.is_empty() {
-        let width = width_of(choice.entries.entries.len() as u64 + 1).max(1) + u32::from(has_rest);
+    if choice.cost < best.0 && !choice.entries.values.is_empty() {
+        let width = width_of(choice.entries.values.len() as u64 + 1).max(1) + u32::from(has_rest);
         let codec = Codec::Dictionary { entries: choice.entries, rest: has_rest };
         best = (choice.cost, column(place, width, codec, distinct));
     }

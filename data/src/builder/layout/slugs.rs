@@ -9,7 +9,7 @@ use crate::segment::column::slug;
 /// with the primary addresses beside them.
 pub(super) fn find<'s>(entries: &mut Entries, rows: impl Iterator<Item = (&'s str, &'s str)>) {
     let mut forms: HashMap<u32, Vec<(String, u32)>> = HashMap::new();
-    for ((name, _), code) in entries.entries.iter().zip(0_u32..) {
+    for ((name, _), code) in entries.values.iter().zip(0_u32..) {
         let candidates = candidates(name);
         if candidates.len() > 1 || (!name.is_ascii() && !candidates.is_empty()) {
             forms.insert(code, candidates.into_iter().map(|form| (form, 0)).collect());
@@ -27,11 +27,11 @@ pub(super) fn find<'s>(entries: &mut Entries, rows: impl Iterator<Item = (&'s st
     for (code, forms) in forms {
         let first = forms.first().map(|(form, _)| form.clone());
         let most = forms.into_iter().rev().max_by_key(|(_, count)| *count).map(|(form, _)| form);
-        let name = &entries.entries[code as usize].0;
+        let name = &entries.values[code as usize].0;
         let mut by_rule = name.as_bytes().to_vec();
         slug::make(&mut by_rule, 0);
         let chosen = most.or(first).filter(|form| form.as_bytes() != by_rule && form.len() < 255);
-        entries.entries[code as usize].1 = chosen.map(Into::into);
+        entries.values[code as usize].1 = chosen.map(Into::into);
     }
 }
 
@@ -81,6 +81,7 @@ fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
 mod tests {
     use super::super::dictionary::choose;
     use super::*;
+    use crate::builder::counts::Counted;
 
     #[test]
     fn the_form_that_addresses_have_becomes_the_slug() {
@@ -92,7 +93,8 @@ mod tests {
             ("Van Dam", "a.vandam@x.example"),
             ("Toivo", "toivo@x.example"),
         ];
-        let mut entries = choose(rows.iter().map(|row| (row.0.into(), 100)).collect()).entries;
+        let values = rows.iter().map(|row| (row.0.into(), 100)).collect();
+        let mut entries = choose(Counted { values, rows: 600 }, 600).entries;
         find(&mut entries, rows.into_iter());
         let slug = |name| entries.slug(entries.code(name).unwrap());
         assert_eq!(slug("Jürgen"), Some("juergen"));

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, bail};
-use persondb_client::{Client, DatasetName, Lookup, Via};
+use persondb_client::{Client, DatasetName, Lookup, PersonRef, Via};
 use persondb_data::builder::{BuildOptions, SegmentTarget, TargetError, build};
 use persondb_data::input::InputSpec;
 use persondb_data::segment::Segment;
@@ -23,13 +23,22 @@ use persondb_shm::{
 
 use super::{Built, Input};
 use crate::peer::Peer;
-use crate::record::Answer;
+use crate::record::{Answer, Columns};
 
 struct PersonDb {
     client: Client,
     size: u64,
     huge_page_size: u64,
+    buffers: Buffers,
     _names: Names,
+}
+
+/// What a program keeps from look-up to look-up, so that decoding allocates nothing.
+#[derive(Default)]
+struct Buffers {
+    address: String,
+    display_name: String,
+    scratch: Vec<u8>,
 }
 
 /// Which pages the segment stands on.
@@ -89,22 +98,36 @@ fn build_on(input: Input<'_>, pages: Pages) -> Result<Built> {
         map.prefault(|_| ControlFlow::Continue(()))?;
         map.huge_page_bytes()?
     };
-    Ok(Built::Ready(Box::new(PersonDb { client, size: announced.size, huge_page_size, _names: names })))
+    let (size, buffers) = (announced.size, Buffers::default());
+    Ok(Built::Ready(Box::new(PersonDb { client, size, huge_page_size, buffers, _names: names })))
 }
 
 impl Peer for PersonDb {
     #[inline]
     fn get(&mut self, key: &str) -> Result<Option<Answer>> {
         let pin = self.client.pin()?;
-        match pin.get(key) {
-            Lookup::Found(people) => {
-                let person = people.first();
-                let (address, display_name) = (person.email()?, person.display_name()?);
-                Answer::of(address.as_bytes(), display_name.as_bytes()).map(Some)
-            }
-            Lookup::Absent(_) => Ok(None),
-            Lookup::Unavailable(why) => bail!("PersonDB cannot say: {why}"),
-        }
+        decoded(&pin.get(key), |person| self.buffers.answer(person))
+    }
+
+    #[inline]
+    fn get_batch(&mut self, keys: &[&str], answers: &mut [Option<Answer>]) -> Result<()> {
+        let pin = self.client.pin()?;
+        let mut all = Ok(());
+        pin.get_many(keys, |place, lookup| match decoded(&lookup, |person| self.buffers.answer(person)) {
+            Ok(answer) => answers[place] = answer,
+            Err(error) => all = Err(error),
+        });
+        all
+    }
+
+    fn has_columns(&self) -> bool {
+        true
+    }
+
+    #[inline]
+    fn get_columns(&mut self, key: &str) -> Result<Option<Columns>> {
+        let pin = self.client.pin()?;
+        decoded(&pin.get(key), |person| self.buffers.columns(person))
     }
 
     fn size(&self) -> u64 {
@@ -116,6 +139,32 @@ impl Peer for PersonDb {
         Some(format!(
             "{percent} % of the segment in huge pages; with indexes over aliases, ids, names, domains"
         ))
+    }
+}
+
+/// What `read` makes of the person that was found.
+#[inline]
+fn decoded<T>(lookup: &Lookup<'_>, read: impl FnOnce(&PersonRef<'_>) -> Result<T>) -> Result<Option<T>> {
+    match lookup {
+        Lookup::Found(people) => read(&people.first()).map(Some),
+        Lookup::Absent(_) => Ok(None),
+        Lookup::Unavailable(why) => bail!("PersonDB cannot say: {why}"),
+    }
+}
+
+impl Buffers {
+    #[inline]
+    fn answer(&mut self, person: &PersonRef<'_>) -> Result<Answer> {
+        person.read_email(&mut self.address)?;
+        person.read_display_name(&mut self.display_name)?;
+        Answer::of(self.address.as_bytes(), self.display_name.as_bytes())
+    }
+
+    #[inline]
+    fn columns(&mut self, person: &PersonRef<'_>) -> Result<Columns> {
+        let mut columns = Columns::default();
+        person.for_each_column(&mut self.scratch, |_, value| columns.add(value.as_bytes()))?;
+        Ok(columns)
     }
 }
 
