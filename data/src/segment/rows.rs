@@ -364,7 +364,7 @@ impl SchemaRow {
     fn check_references(&self) -> Result<(), Corrupt> {
         let names = self.names.iter().flatten().all(|name| {
             let codec = self.columns.get(usize::from(name.column)).map(|column| &column.codec);
-            matches!(codec, Some(Codec::Text | Codec::Dictionary { .. } | Codec::Number(_)))
+            matches!(codec, Some(Codec::Empty | Codec::Text | Codec::Dictionary { .. } | Codec::Number(_)))
         });
         let email = self.email.and_then(|column| self.columns.get(usize::from(column)));
         let linked = email.is_some_and(|column| matches!(column.codec, Codec::Link));
