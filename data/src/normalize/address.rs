@@ -358,7 +358,8 @@ mod tests {
                 // Around the address anything that is taken off sends it the long way.
                 proptest::prop_assert_eq!(key(&format!("<{address}>")), String::from_utf8(usual.to_vec()).ok());
             } else if let Some(key) = key(&address) {
-                let is_usual = address.bytes().all(|byte| !matches!(byte, b' ' | b'+' | b'\''));
+                let usual_bytes = address.bytes().all(|byte| !matches!(byte, b' ' | b'+' | b'\''));
+                let is_usual = usual_bytes && !address.contains("..");
                 proptest::prop_assert!(!is_usual || key.len() != address.len(), "a usual address went the long way");
             }
         }
