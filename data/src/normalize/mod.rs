@@ -32,6 +32,7 @@ mod letter;
 mod name;
 #[cfg(test)]
 mod properties;
+mod usual;
 
 pub use address::{
     ADDRESS_KEY_BYTES_MAX, AddressKey, address_key, address_key_equals, strip_dots, strip_subaddress,

@@ -1,0 +1,376 @@
+//! The *rows*: one of the same size for each person, columns coded side by side, found by ordinal alone.
+//!
+//! # Bytes
+//! ```text
+//! ordinal × row_size    schema · line of the runs (where rows name it) · the columns' codes, bit by bit
+//! ... SLACK zero bytes behind the last row
+//! ```
+//! How each column is stored stands in the metadata ([`RowsSpec`]), so a segment explains itself:
+//!
+//! | store | code in the row | part in the tail |
+//! |---|---|---|
+//! | empty | none | none |
+//! | text | none | the value |
+//! | dictionary | 0, or place in the dictionary + 1; with `rest`, twice that + whether text follows the entry | the value, or what follows |
+//! | tenant | 0, or 1: the tenant's identifier | the value |
+//! | number | 0, or number, time, UUID as one code | the value, or 16 bytes |
+//! | template | 0, or a template over the person's names | the value, or the template's remainder |
+//! | address | the same for the local part, and a domain of the tenant | the same |
+//! | addresses | 0, or how many + 1 | the value, or a template, a domain and a remainder for each |
+//! | link | 0, 1 (empty), or a colleague + 2: the value is their address | the value |
+//!
+//! Code 0 is "stored as text" (with `rest` that is code 1, and 0 is the empty value), so no value is too odd to
+//! be stored. Text goes through the column's [text codec](super::column::TextCodec).
+//!
+//! # Trade-offs
+//! Rows of one size need no offsets: a person is one cache line (sometimes two) behind the ordinal. What has no
+//! room costs two more lines in the [tails](super::tails), which some 15 % of look-ups by address need.
+//! Codes are of fixed width, not entropy coded (Huffman codes would save some 2 bytes a person of 24, and make
+//! every column depend on those before it).
+
+mod row_ref;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use row_ref::RowRef;
+
+use super::Corrupt;
+use super::column::dictionary::Dictionary;
+use super::column::{NUMBER_TAIL_SIZE, NumberCodec, SOURCE_COUNT, TemplateSet, TextCodec, bits};
+use super::tails::take_part;
+
+/// How rows are laid out: part of a segment's metadata.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RowsSpec {
+    /// Bytes of a row.
+    pub(crate) row_size: u32,
+    /// Where the number of the schema stands.
+    pub(crate) schema: BitField,
+    /// Where the line of the runs stands; none where runs are found by ordinal.
+    pub(crate) run: Option<BitField>,
+    /// Columns of each schema, in the order of their parts in the tail.
+    pub(crate) schemas: Vec<Vec<ColumnSpec>>,
+}
+
+/// A field of bits in a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BitField {
+    /// First bit.
+    pub(crate) at: u32,
+    /// Number of bits.
+    pub(crate) width: u32,
+}
+
+/// How one column is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ColumnSpec {
+    /// Place in the file; the number of headers for the further addresses.
+    pub(crate) place: u16,
+    /// Its code in the row.
+    pub(crate) code: BitField,
+    /// What the code means.
+    pub(crate) store: Store,
+    /// Number of the text table that its parts in the tail are coded with.
+    pub(crate) text: Option<u32>,
+    /// Different values in the sample that decided.
+    pub(crate) distinct: u64,
+    /// Values that had to be stored as text.
+    pub(crate) exceptions: u64,
+    /// Bytes of its parts in the tails, with their sizes.
+    pub(crate) tail_bytes: u64,
+}
+
+/// What the code of a column means.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Store {
+    /// Not at all: nobody has a value.
+    Empty,
+    /// Nothing: all of it is text.
+    Text,
+    /// A place in dictionary `dictionary`.
+    Dictionary {
+        /// `index` of the section.
+        dictionary: u32,
+        /// Whether text may follow the entry.
+        rest: bool,
+    },
+    /// The tenant's identifier.
+    Tenant,
+    /// A number, time or UUID.
+    Number(NumberCodec),
+    /// A template over names.
+    Template {
+        /// In the order of their codes.
+        templates: Vec<String>,
+    },
+    /// Local part as a template, domain as a place among the tenant's.
+    Address {
+        /// In the order of their codes.
+        templates: Vec<String>,
+        /// Bits of the code that tell the domain; the lower ones tell the template.
+        domain_width: u32,
+    },
+    /// Several addresses.
+    Addresses {
+        /// In the order of their codes.
+        templates: Vec<String>,
+        /// What stands between them.
+        separator: String,
+    },
+    /// A person of the same tenant.
+    Link,
+}
+
+/// Bytes of the rows of so many people, with what has to be readable behind them.
+pub(crate) fn rows_size(row_size: usize, people: u64) -> u64 {
+    row_size as u64 * people + bits::SLACK as u64
+}
+
+/// Columns that templates refer to: given, family, middle and preferred name.
+pub(crate) const NAME_COUNT: usize = SOURCE_COUNT / 2;
+
+/// The opened layout.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) row_size: usize,
+    schema: BitField,
+    run: Option<BitField>,
+    schemas: Vec<SchemaRow>,
+}
+
+/// The columns of one schema.
+#[derive(Debug)]
+pub(crate) struct SchemaRow {
+    columns: Vec<Column>,
+    /// Place in the file → column.
+    by_place: Vec<u16>,
+    /// The names that templates refer to.
+    names: [Option<Name>; NAME_COUNT],
+    /// Column of the primary address.
+    email: Option<u16>,
+    /// Other columns that addresses stand in.
+    more_addresses: Vec<u16>,
+}
+
+/// A name that templates refer to, with the short way to it.
+#[derive(Debug)]
+struct Name {
+    column: u16,
+    code: BitField,
+    /// Where its values stand, unless text may follow them.
+    dictionary: Option<Dictionary>,
+}
+
+#[derive(Debug)]
+struct Column {
+    code: BitField,
+    codec: Codec,
+    text: TextCodec,
+}
+
+#[derive(Debug)]
+enum Codec {
+    Empty,
+    Text,
+    Dictionary { dictionary: Dictionary, rest: bool },
+    Tenant,
+    Number(NumberCodec),
+    Template(TemplateSet),
+    Address { templates: TemplateSet, template_width: u32 },
+    Addresses { templates: TemplateSet, separator: String },
+    Link,
+}
+
+/// What a layout refers to in the other sections, for [`Rows::open`].
+pub(crate) trait Tables {
+    /// The dictionary with this number.
+    fn dictionary(&self, index: u32) -> Result<Dictionary, Corrupt>;
+    /// The text codec with this number.
+    fn text(&self, index: u32) -> Result<TextCodec, Corrupt>;
+}
+
+/// What the meaning of columns says of one schema: where names and primary address stand.
+#[derive(Clone, Debug)]
+pub(crate) struct Roles {
+    /// Number of headers.
+    pub(crate) header_count: usize,
+    /// Places of given, family, middle and preferred name.
+    pub(crate) names: [Option<u16>; NAME_COUNT],
+    /// Place of the primary address.
+    pub(crate) email: Option<u16>,
+    /// Places of all addresses, the primary one first.
+    pub(crate) addresses: Vec<u16>,
+}
+
+impl Rows {
+    /// Checks the layout against itself: fields lie within the row, every column is there once, nothing
+    /// refers to itself.
+    pub(crate) fn open(spec: &RowsSpec, roles: &[Roles], tables: &impl Tables) -> Result<Self, Corrupt> {
+        let corrupt = || Corrupt::new("layout of the rows");
+        let row_size = usize::try_from(spec.row_size).map_err(|_| corrupt())?;
+        let inside = |field: BitField| {
+            let end = field.at.checked_add(field.width).ok_or_else(corrupt)?;
+            let fits = field.width <= bits::WIDTH_MAX && u64::from(end) <= 8 * u64::from(spec.row_size);
+            if fits { Ok(field) } else { Err(corrupt()) }
+        };
+        if spec.schemas.len() != roles.len() {
+            return Err(corrupt());
+        }
+        let mut schemas = Vec::with_capacity(spec.schemas.len());
+        for (columns, roles) in spec.schemas.iter().zip(roles) {
+            let mut by_place = vec![u16::MAX; roles.header_count + 1];
+            let mut opened = Vec::with_capacity(columns.len());
+            for (column, number) in columns.iter().zip(0_u16..) {
+                let place = by_place.get_mut(usize::from(column.place)).filter(|place| **place == u16::MAX);
+                *place.ok_or_else(corrupt)? = number;
+                let text = column.text.map_or(Ok(TextCodec::Raw), |index| tables.text(index))?;
+                opened.push(Column { code: inside(column.code)?, codec: Codec::open(column, tables)?, text });
+            }
+            if by_place.contains(&u16::MAX) {
+                return Err(corrupt());
+            }
+            let at = |place: Option<u16>| place.and_then(|place| by_place.get(usize::from(place)).copied());
+            let others = roles.addresses.iter().filter(|&&place| roles.email != Some(place));
+            let schema = SchemaRow {
+                more_addresses: others.filter_map(|&place| at(Some(place))).collect(),
+                names: roles.names.map(|place| Name::of(at(place)?, &opened)),
+                email: at(roles.email),
+                columns: opened,
+                by_place,
+            };
+            schema.check_references()?;
+            schemas.push(schema);
+        }
+        Ok(Self { row_size, schema: inside(spec.schema)?, run: spec.run.map(inside).transpose()?, schemas })
+    }
+}
+
+impl Name {
+    fn of(column: u16, columns: &[Column]) -> Option<Self> {
+        let found = columns.get(usize::from(column))?;
+        let dictionary = match &found.codec {
+            Codec::Dictionary { dictionary, rest: false } => Some(dictionary.clone()),
+            _ => None,
+        };
+        Some(Self { column, code: found.code, dictionary })
+    }
+}
+
+impl Rows {
+    /// Name of the codec that a column's text is stored with.
+    pub(crate) fn text_name(&self, schema: usize, place: u16) -> &'static str {
+        let column = self.schemas.get(schema).and_then(|schema| {
+            let number = schema.by_place.get(usize::from(place))?;
+            schema.columns.get(usize::from(*number))
+        });
+        column.map_or("", |column| column.text.name())
+    }
+}
+
+impl Codec {
+    fn open(spec: &ColumnSpec, tables: &impl Tables) -> Result<Self, Corrupt> {
+        Ok(match &spec.store {
+            Store::Empty => Self::Empty,
+            Store::Text => Self::Text,
+            Store::Dictionary { dictionary, rest } => {
+                Self::Dictionary { dictionary: tables.dictionary(*dictionary)?, rest: *rest }
+            }
+            Store::Tenant => Self::Tenant,
+            Store::Number(codec) => Self::Number(codec.clone()),
+            Store::Template { templates } => Self::Template(TemplateSet::parse(templates)?),
+            Store::Address { templates, domain_width } => {
+                let template_width = spec.code.width.checked_sub(*domain_width);
+                Self::Address {
+                    templates: TemplateSet::parse(templates)?,
+                    template_width: template_width.ok_or_else(|| Corrupt::new("layout of an address"))?,
+                }
+            }
+            Store::Addresses { templates, separator } => {
+                Self::Addresses { templates: TemplateSet::parse(templates)?, separator: separator.clone() }
+            }
+            Store::Link => Self::Link,
+        })
+    }
+
+    /// Whether a value with this code has a part in the tail.
+    #[inline]
+    fn has_part(&self, code: u64) -> bool {
+        match self {
+            Self::Empty => false,
+            Self::Text => true,
+            Self::Dictionary { rest, .. } => {
+                if *rest {
+                    code & 1 == 1
+                } else {
+                    code == 0
+                }
+            }
+            Self::Number(number) => code == 0 || number.has_tail(code),
+            Self::Template(templates) => has_remainder(templates, code),
+            Self::Address { templates, template_width } => {
+                has_remainder(templates, code & ((1 << template_width) - 1))
+            }
+            Self::Addresses { .. } => code != 1,
+            Self::Tenant | Self::Link => code == 0,
+        }
+    }
+
+    /// Leaves the part of a value that [has one](Self::has_part) behind without decoding it.
+    #[inline]
+    fn skip(&self, code: u64, tail: &mut &[u8]) -> Result<(), Corrupt> {
+        match self {
+            Self::Number(_) if code != 0 => {
+                *tail = tail.get(NUMBER_TAIL_SIZE..).ok_or_else(|| Corrupt::new("tail of a number"))?;
+                Ok(())
+            }
+            Self::Template(templates) if code != 0 => skip_remainder(templates, code, tail),
+            Self::Address { templates, template_width } => match code & ((1 << template_width) - 1) {
+                0 => take_part(tail).map(drop),
+                template => skip_remainder(templates, template, tail),
+            },
+            Self::Addresses { templates, .. } if code > 1 => {
+                for _ in 1..code {
+                    let template = take_byte(tail)?;
+                    if template == 0 {
+                        take_part(tail)?;
+                    } else {
+                        take_byte(tail)?;
+                        skip_remainder(templates, template.into(), tail)?;
+                    }
+                }
+                Ok(())
+            }
+            _ => take_part(tail).map(drop),
+        }
+    }
+}
+
+fn skip_remainder(templates: &TemplateSet, code: u64, tail: &mut &[u8]) -> Result<(), Corrupt> {
+    templates.skip(u32::try_from(code).map_err(|_| Corrupt::new("no such template"))?, tail)
+}
+
+#[inline]
+fn take_byte(tail: &mut &[u8]) -> Result<u8, Corrupt> {
+    let (&byte, rest) = tail.split_first().ok_or_else(|| Corrupt::new("list of addresses is cut short"))?;
+    *tail = rest;
+    Ok(byte)
+}
+
+#[inline]
+fn has_remainder(templates: &TemplateSet, code: u64) -> bool {
+    code == 0 || u32::try_from(code).is_ok_and(|code| templates.has_remainder(code))
+}
+
+impl SchemaRow {
+    /// Names must not be made of names, nor a link lead to a link: decoding ends.
+    fn check_references(&self) -> Result<(), Corrupt> {
+        let names = self.names.iter().flatten().all(|name| {
+            let codec = self.columns.get(usize::from(name.column)).map(|column| &column.codec);
+            matches!(codec, Some(Codec::Empty | Codec::Text | Codec::Dictionary { .. } | Codec::Number(_)))
+        });
+        let email = self.email.and_then(|column| self.columns.get(usize::from(column)));
+        let linked = email.is_some_and(|column| matches!(column.codec, Codec::Link));
+        if names && !linked { Ok(()) } else { Err(Corrupt::new("a column that refers to itself")) }
+    }
+}
