@@ -174,7 +174,7 @@ pub enum BuildError {
 
 /// Builds one segment from the inputs, with `options.threads` + 2 threads.
 ///
-/// O(rows log rows) time; private memory is about 60 bytes a person, and the small files. `allocate` may be
+/// O(rows log rows) time; private memory is about 75 bytes a person, and the small files. `allocate` may be
 /// called again, for a build that begins anew.
 ///
 /// # Errors
