@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use persondb_data::segment::{Corrupt, LookupError, Scope, Segment};
+use persondb_protocol::Prefetch;
 
 use crate::config::Rules;
 
@@ -73,7 +74,7 @@ pub struct Overridden(pub Invalid);
 ///
 /// # Errors
 /// [`Invalid`]: the candidate must not be announced.
-pub fn validate<A: AsRef<[u8]>, B: AsRef<[u8]>>(
+pub fn validate<A: Prefetch, B: AsRef<[u8]>>(
     candidate: &Segment<A>,
     current: Option<&Segment<B>>,
     rules: &Rules,

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use persondb_data::segment::{Segment, VerifyError};
+use persondb_protocol::Prefetch;
 
 use crate::inbox::{Go, Inbox};
 use crate::report::chain;
@@ -38,7 +39,7 @@ pub enum Unverified {
 ///
 /// # Errors
 /// [`Unverified`].
-pub fn verify<B: AsRef<[u8]>>(
+pub fn verify<B: Prefetch>(
     inbox: &mut Inbox,
     segment: &Segment<B>,
     started: Instant,

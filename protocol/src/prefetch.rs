@@ -3,7 +3,7 @@
 /// Bytes of which a cache line can be brought near while the processor does something else.
 ///
 /// Shared memory does it; for other bytes it may do nothing. It is a hint: an offset beyond the end is ignored.
-pub trait Prefetch {
+pub trait Prefetch: AsRef<[u8]> {
     /// Asks for the cache line at `offset`.
     fn prefetch(&self, offset: usize);
 }

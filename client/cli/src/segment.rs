@@ -7,6 +7,7 @@ use std::time::Instant;
 use persondb_client::{Pin, Via, Watch};
 use persondb_data::segment::Segment;
 use persondb_protocol::Generation;
+use persondb_protocol::Prefetch;
 use persondb_protocol::layout::SectionKind;
 use persondb_shm::SegmentMap;
 use serde::Serialize;
@@ -42,7 +43,7 @@ pub(crate) fn inspect(globals: &Globals, args: &SegmentArgs) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
-fn verified<B: AsRef<[u8]>>(globals: &Globals, segment: &Segment<B>) -> Result<Exit, Failure> {
+fn verified<B: Prefetch>(globals: &Globals, segment: &Segment<B>) -> Result<Exit, Failure> {
     #[derive(Serialize)]
     struct Line {
         result: &'static str,

@@ -120,22 +120,6 @@ impl<'a> Deref for Hits<'a> {
 }
 
 impl<B: AsRef<[u8]>> Segment<B> {
-    /// Everybody with this address, in the order of MATCHING: exact and alias first; only where nobody
-    /// has it literally, with the sub-address taken off or dots left out, in domains that allow it.
-    ///
-    /// What is no address is nobody's: the answer is empty. Expected cost: one index line for an absent
-    /// address; index line, row and what the row refers to for a found one.
-    ///
-    /// # Errors
-    /// [`LookupError`]: corrupt bytes, or too many candidates.
-    pub fn get(&self, address: &str, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
-        let parts = self.parts();
-        let mut buffer = KeyBuffer::new();
-        let Some(key) = address_key(address, &mut buffer) else { return Ok(Hits::default()) };
-        let hits = parts.with_address(&key, parts.view.hasher.address(key.bytes()), scope)?;
-        if hits.is_empty() { parts.with_looser_address(&key, scope) } else { Ok(hits) }
-    }
-
     /// Everybody with this person identifier, compared byte for byte but for blanks around it. Within a tenant
     /// one look-up, everywhere one for each tenant.
     ///
@@ -220,7 +204,6 @@ impl<B: AsRef<[u8]>> Segment<B> {
 
 impl<'a> Parts<'a> {
     /// Everybody who has the address with this hash literally.
-    #[inline]
     pub(super) fn with_address(
         &self,
         key: &AddressKey<'_>,
@@ -250,7 +233,7 @@ impl<'a> Parts<'a> {
         scope: Scope<'_>,
         hits: &mut Hits<'a>,
     ) -> Result<(), LookupError> {
-        let (person, told) = with_scratch(|scratch| PersonRef::compared(*self, ordinal, key, scratch))?;
+        let (person, told) = PersonRef::compared(*self, ordinal, key)?;
         let matched = match told {
             FirstLook::IsPrimary => Some(Matched::Primary),
             FirstLook::IsNot => None,

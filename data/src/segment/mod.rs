@@ -13,7 +13,7 @@
 //! | `domains` | what is known of domains, by tenant |
 //! | `keys` | which keys a person has: one function for builder and reader |
 //! | `lookup`, `batch` | question → people, one or many |
-//! | `scratch` | values while they are compared |
+//! | `scratch`, `last_email` | values while they are compared, and the address that was |
 //! | `person_ref` | one person, borrowed |
 //! | `stored` | how columns are stored, for people |
 //! | `verify` | the thorough check before a segment is announced |
@@ -29,6 +29,7 @@ mod image;
 mod key_index;
 mod key_index_builder;
 mod keys;
+mod last_email;
 mod lookup;
 mod meta;
 mod person_ref;
@@ -259,7 +260,7 @@ impl View {
             return Err(Corrupt::new("rows do not match the number of people").into());
         }
         let view = Self {
-            number: scratch::segment_number(),
+            number: last_email::segment_number(),
             tenants: image.section(SectionKind::Tenants)?,
             rows,
             row_bytes,

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use persondb_protocol::answer::{AccountStatus, Kind, Matched, Person};
 
+use super::column::short::ShortText;
 use super::meta::Columns;
 use super::rows::RowRef;
 use super::scratch::{Decoded, Scratch, with_scratch};
-use super::{Corrupt, Ordinal, Parts};
+use super::{Corrupt, Ordinal, Parts, last_email};
 use crate::input::values::unwrap_address;
 use crate::input::{self, Canonical};
 use crate::normalize::AddressKey;
@@ -244,14 +245,19 @@ impl<'a> PersonRef<'a> {
         parts: Parts<'a>,
         ordinal: u32,
         key: &AddressKey<'_>,
-        scratch: &mut Scratch,
     ) -> Result<(Self, FirstLook), Corrupt> {
         let row = RowRef::open(parts, ordinal)?;
         let person = Self { parts, ordinal, schema: row.schema_number() };
-        scratch.clear();
-        row.read_email(&mut scratch.bytes)?;
-        if scratch.bytes == key.bytes() {
-            scratch.is_address_of(parts.view.number, ordinal);
+        let kept = last_email::keep(
+            (parts.view.number, ordinal),
+            |email| row.short_email(email),
+            |email| equals_key(email, key),
+        );
+        let is_primary = match kept {
+            Some(is_primary) => is_primary,
+            None => person.is_long_primary(key)?,
+        };
+        if is_primary {
             return Ok((person, FirstLook::IsPrimary));
         }
         // Who only shares the fingerprint is nearly always of another domain.
@@ -274,19 +280,26 @@ impl<'a> PersonRef<'a> {
         scratch.fields(self.schema())
     }
 
-    /// Reads the address that the look-up has just decoded to compare it, where it is still there.
+    /// Whether this is the primary address, for one that the short way does not know.
+    fn is_long_primary(&self, key: &AddressKey<'_>) -> Result<bool, Corrupt> {
+        with_scratch(|scratch| {
+            scratch.clear();
+            self.row()?.read_email(&mut scratch.bytes)?;
+            let (of, email) = ((self.parts.view.number, self.ordinal), &scratch.bytes);
+            let kept = last_email::keep(of, |text| text.push_slice(email), |email| equals_key(email, key));
+            Ok(kept.unwrap_or_else(|| equals_key(email, key)))
+        })
+    }
+
+    /// Reads the address that the look-up has just decoded to compare it, where it is still there. It equals
+    /// a key, so there is nothing around it.
     #[inline]
     fn read_compared_email(&self, out: &mut String) -> Result<bool, Corrupt> {
-        with_scratch(|scratch| {
-            let Some(address) = scratch.address(self.parts.view.number, self.ordinal) else {
-                return Ok(false);
-            };
-            let address = unwrap_address(utf8(address)?);
+        let read = last_email::read((self.parts.view.number, self.ordinal), |email| {
             out.clear();
-            out.push_str(address);
-            // A blank one is not it: then another column has the address.
-            Ok(!address.is_empty())
-        })
+            out.push_str(email);
+        });
+        read.map(|read| read.is_some())
     }
 
     fn place(&self, header: &str) -> Option<usize> {
@@ -332,9 +345,15 @@ impl<'a> PersonRef<'a> {
 
     #[inline]
     fn read_stored(&self, place: usize, out: &mut String) -> Result<(), Corrupt> {
+        let (row, mut short) = (self.row()?, ShortText::new());
+        if row.short_value(place, &mut short).is_some() {
+            out.clear();
+            out.push_str(short.text().ok_or_else(|| Corrupt::new("a value is not UTF-8"))?);
+            return Ok(());
+        }
         let mut bytes = std::mem::take(out).into_bytes();
         bytes.clear();
-        self.row()?.read(place, &mut bytes)?;
+        row.read(place, &mut bytes)?;
         *out = String::from_utf8(bytes).map_err(|_| Corrupt::new("a value is not UTF-8"))?;
         Ok(())
     }
@@ -349,6 +368,13 @@ fn cut(value: Cow<'_, str>, part: fn(&str) -> &str) -> Cow<'_, str> {
             if cut.len() == value.len() { Cow::Owned(value) } else { Cow::Owned(cut.to_owned()) }
         }
     }
+}
+
+/// Whether an address as it stands is that of the key, whatever its case. What is written otherwise than a key,
+/// with quotes or blanks, is not: that wants [`address_key_equals`](crate::normalize::address_key_equals).
+#[inline]
+fn equals_key(address: &[u8], key: &AddressKey<'_>) -> bool {
+    address == key.bytes() || address.eq_ignore_ascii_case(key.bytes())
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Corrupt> {

@@ -1,11 +1,7 @@
 //! Values that a look-up decodes to compare them: one buffer a thread, kept between look-ups, so that comparing
 //! allocates nothing.
-//!
-//! Whoever finds a person usually reads the address next, which has just been decoded to compare it; so the
-//! buffer remembers whose address it holds.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use smallvec::SmallVec;
 
@@ -19,8 +15,6 @@ const KEPT_MAX: usize = 64 << 10;
 pub(crate) struct Scratch {
     /// One value after the other, UTF-8 as far as it was checked.
     pub(crate) bytes: Vec<u8>,
-    /// Segment and ordinal of the person whose first primary address `bytes` is.
-    address_of: Option<(u64, u32)>,
     spans: SmallVec<[Span; 8]>,
 }
 
@@ -29,12 +23,6 @@ struct Span {
     place: u16,
     start: usize,
     end: usize,
-}
-
-/// A number that no other opened segment of this process has.
-pub(crate) fn segment_number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Runs `work` with the thread's buffer, or with a new one where it is in use.
@@ -58,19 +46,6 @@ impl Scratch {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.spans.clear();
-        self.address_of = None;
-    }
-
-    /// Notes whose address the bytes are.
-    #[inline]
-    pub(crate) fn is_address_of(&mut self, segment: u64, ordinal: u32) {
-        self.address_of = Some((segment, ordinal));
-    }
-
-    /// The primary address of this person, if it was decoded last.
-    #[inline]
-    pub(crate) fn address(&self, segment: u64, ordinal: u32) -> Option<&[u8]> {
-        (self.address_of == Some((segment, ordinal))).then_some(&self.bytes)
     }
 
     /// Notes that the bytes from `start` on are the column at `place`.

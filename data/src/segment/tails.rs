@@ -40,6 +40,10 @@ pub(crate) struct Tails<'a> {
     pub(crate) tails: &'a [u8],
 }
 
+fn beyond() -> Corrupt {
+    Corrupt::new("tail reaches beyond its section")
+}
+
 /// Bytes of the offsets of so many people.
 pub(crate) fn offsets_size(people: u64) -> u64 {
     people.div_ceil(LINE_COUNT as u64) * size_of::<Line>() as u64
@@ -54,7 +58,21 @@ impl<'a> Tails<'a> {
     /// The tail of a person. One cache line of offsets; a long tail before it in the same line costs a look
     /// at that one.
     pub(crate) fn get(&self, ordinal: u32) -> Result<&'a [u8], Corrupt> {
-        let beyond = || Corrupt::new("tail reaches beyond its section");
+        let (start, size) = self.place(ordinal)?;
+        let end = start.checked_add(self.size_at(start, size)?).ok_or_else(beyond)?;
+        let head = if size == LONG { 4 } else { 0 };
+        self.tails.get(start + head..end).ok_or_else(beyond)
+    }
+
+    /// Where the tail of a person begins, for prefetching.
+    #[inline]
+    pub(crate) fn start(&self, ordinal: u32) -> Result<usize, Corrupt> {
+        Ok(self.place(ordinal)?.0)
+    }
+
+    /// Where it begins, and the size that stands in its line.
+    #[inline]
+    fn place(&self, ordinal: u32) -> Result<(usize, u8), Corrupt> {
         let at = line_offset(ordinal);
         let line =
             self.offsets.get(at..at + size_of::<Line>()).and_then(|line| Line::ref_from_bytes(line).ok());
@@ -69,10 +87,7 @@ impl<'a> Tails<'a> {
                 }
             }
         }
-        let size = line.sizes[place];
-        let end = start.checked_add(self.size_at(start, size)?).ok_or_else(beyond)?;
-        let head = if size == LONG { 4 } else { 0 };
-        self.tails.get(start + head..end).ok_or_else(beyond)
+        Ok((start, line.sizes[place]))
     }
 
     /// Bytes that the tail at `start` takes, with the size in front of it.

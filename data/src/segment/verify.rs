@@ -6,6 +6,8 @@ use std::ops::ControlFlow;
 use persondb_protocol::answer::Matched;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use persondb_protocol::Prefetch;
+
 use super::scratch::with_scratch;
 use super::{Corrupt, HITS_MAX, LookupError, Ordinal, PersonRef, Scope, Segment, for_each_name};
 use crate::normalize::KeyBuffer;
@@ -33,7 +35,7 @@ pub enum VerifyError {
     Stopped,
 }
 
-impl<B: AsRef<[u8]>> Segment<B> {
+impl<B: Prefetch> Segment<B> {
     /// Compares all checksums, then decodes `sample` people spread evenly (all for `None`) and finds each
     /// by each of their keys. `progress` is called with bytes, then with people, done so far, and can
     /// break it off.
@@ -107,7 +109,7 @@ struct Checker<'s, B> {
     crowded: HashSet<u64>,
 }
 
-impl<B: AsRef<[u8]>> Checker<'_, B> {
+impl<B: Prefetch> Checker<'_, B> {
     fn check(&mut self, person: &PersonRef<'_>) -> Result<u64, Corrupt> {
         let ordinal = person.ordinal();
         for column in person.columns() {

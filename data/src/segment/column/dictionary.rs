@@ -29,7 +29,7 @@ const SLOT_MAX: usize = 64;
 const FAR: u8 = 255;
 const BY_RULE: u8 = 255;
 /// In the size of a short value: it has nothing but ASCII letters.
-const LETTERS: u8 = 128;
+pub(super) const LETTERS: u8 = 128;
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -133,6 +133,24 @@ impl Dictionary {
             return Ok(Entry { text: &slot[1..=size], slug: None });
         }
         self.far(segment, slot)
+    }
+
+    /// The slot with this code, if slots have this size.
+    #[inline]
+    pub(crate) fn slot_of<'a, const SIZE: usize>(
+        &self,
+        segment: &'a [u8],
+        code: u64,
+    ) -> Option<&'a [u8; SIZE]> {
+        let code = usize::try_from(code).ok().filter(|&code| code < self.count && self.slot_size == SIZE)?;
+        segment.get(self.start + code * SIZE..)?.first_chunk()
+    }
+
+    /// Where in the segment the slot of a code stands, for prefetching.
+    #[inline]
+    pub(crate) fn slot_offset(&self, code: u64) -> usize {
+        let code = usize::try_from(code).map_or(0, |code| code.min(self.count));
+        self.start + code * self.slot_size
     }
 
     /// At least [`SLOT_NAMES`] bytes.

@@ -15,23 +15,19 @@ pub(super) fn write(digits: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(&number.to_le_bytes()[..size(count)]);
 }
 
-/// Takes a number off the front of `remainder` and appends its `count` digits, zeros in front included.
-pub(super) fn read(count: u8, remainder: &mut &[u8], out: &mut Vec<u8>) -> Result<(), Corrupt> {
+/// Takes a number off the front of `remainder`: its `count` digits, zeros in front included, with zeros behind.
+#[inline]
+pub(super) fn read(count: u8, remainder: &mut &[u8]) -> Result<[u8; DIGITS_MAX as usize], Corrupt> {
     let corrupt = || Corrupt::new("number of a template");
     let (bytes, rest) = remainder.split_at_checked(size(count)).ok_or_else(corrupt)?;
     *remainder = rest;
     let mut number = bytes.iter().rev().fold(0_u32, |number, &byte| number << 8 | u32::from(byte));
     let mut digits = [0; DIGITS_MAX as usize];
-    let digits = &mut digits[..usize::from(count)];
-    for digit in digits.iter_mut().rev() {
+    for digit in digits.iter_mut().take(usize::from(count)).rev() {
         *digit = b'0' + (number % 10).to_le_bytes()[0];
         number /= 10;
     }
-    if number != 0 {
-        return Err(corrupt());
-    }
-    out.extend_from_slice(digits);
-    Ok(())
+    if number == 0 { Ok(digits) } else { Err(corrupt()) }
 }
 
 #[cfg(test)]
@@ -48,9 +44,8 @@ mod tests {
             prop_assert_eq!(bytes.len(), [1, 1, 2, 2, 3, 3, 3, 4, 4][digits.len() - 1]);
             bytes.push(beyond);
             let mut rest = &bytes[..];
-            let mut out = Vec::new();
-            read(u8::try_from(digits.len()).unwrap(), &mut rest, &mut out).unwrap();
-            prop_assert_eq!(out, digits.as_bytes());
+            let read = read(u8::try_from(digits.len()).unwrap(), &mut rest).unwrap();
+            prop_assert_eq!(&read[..digits.len()], digits.as_bytes());
             prop_assert_eq!(rest, [beyond]);
         }
 
@@ -60,8 +55,8 @@ mod tests {
             let len = size(count);
             padded[..len].copy_from_slice(&bytes[..len]);
             let fits = u32::from_le_bytes(padded) < 10_u32.pow(count.into());
-            prop_assert_eq!(read(count, &mut &bytes[..], &mut Vec::new()).is_ok(), fits);
-            prop_assert!(read(count, &mut &bytes[..len - 1], &mut Vec::new()).is_err());
+            prop_assert_eq!(read(count, &mut &bytes[..]).is_ok(), fits);
+            prop_assert!(read(count, &mut &bytes[..len - 1]).is_err());
         }
     }
 }

@@ -18,6 +18,7 @@ mod huffman;
 mod learn;
 mod number;
 mod piece;
+pub(crate) mod short;
 pub(crate) mod slug;
 mod symbol_training;
 mod symbols;

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::explain::{Kind, Part, Parts};
+use super::short::Step;
 use super::template::{SOURCE_COUNT, Sources};
 use crate::segment::Corrupt;
 
@@ -63,6 +64,8 @@ pub(super) struct Template {
     pub(super) text: Box<str>,
     pub(super) pieces: Vec<Piece>,
     pub(super) has_remainder: bool,
+    /// The short way, if it can go it.
+    pub(super) steps: Option<Box<[Step]>>,
 }
 
 impl Template {
@@ -99,7 +102,7 @@ impl Template {
             return Err(Corrupt::new("template of more than 12 pieces"));
         }
         let has_remainder = pieces.iter().any(|piece| matches!(piece, Piece::Digits(_) | Piece::Text));
-        Ok(Self { text: text.into(), pieces, has_remainder })
+        Ok(Self { text: text.into(), has_remainder, steps: Step::of(&pieces), pieces })
     }
 
     /// The stretches of `value` if the template renders it. Not for templates with text, which fit

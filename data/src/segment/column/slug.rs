@@ -27,6 +27,12 @@ const SLUG: [u8; 256] = {
 
 const OTHER: u8 = u8::MAX;
 
+/// What a byte of an ASCII name becomes; 0 is left out.
+#[inline]
+pub(super) fn of_ascii(byte: u8) -> u8 {
+    SLUG[usize::from(byte)]
+}
+
 /// Makes the slug of the name that stands in `text` from `start` on; nothing is left of a name that the rule
 /// has no slug for.
 #[inline]

@@ -44,6 +44,7 @@ use super::digits;
 use super::explain::{Kind, Parts, explain, join, whole};
 use super::learn;
 use super::piece::{Piece, Template, text_of};
+use super::short::Step;
 use crate::segment::{Corrupt, varint};
 
 /// Texts that a template may refer to.
@@ -159,7 +160,9 @@ impl TemplateSet {
                     [byte] => out.push(*byte),
                     bytes => out.extend_from_slice(bytes),
                 },
-                Piece::Digits(count) => digits::read(*count, remainder, out)?,
+                Piece::Digits(count) => {
+                    out.extend(digits::read(*count, remainder)?.iter().take(usize::from(*count)));
+                }
                 Piece::Text => {
                     let len = varint::read(remainder);
                     let split = len.and_then(|len| remainder.split_at_checked(len as usize));
@@ -193,6 +196,13 @@ impl TemplateSet {
             *remainder = remainder.get(size..).ok_or_else(cut_short)?;
         }
         Ok(())
+    }
+
+    /// The steps that render values of the template; `None` where it wants [`Self::decode`].
+    #[inline]
+    pub(crate) fn steps(&self, code: u64) -> Option<&[Step]> {
+        let at = usize::try_from(code).ok()?.checked_sub(1)?;
+        self.templates.get(at)?.steps.as_deref()
     }
 
     fn template(&self, code: u32) -> Option<&Template> {

@@ -29,6 +29,7 @@
 //! every column depend on those before it).
 
 mod row_ref;
+mod short;
 
 use serde::{Deserialize, Serialize};
 

@@ -10,11 +10,11 @@ use crate::segment::{Corrupt, Parts};
 /// One person's row, opened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowRef<'a> {
-    parts: Parts<'a>,
-    ordinal: u32,
-    bytes: &'a [u8],
-    schema: &'a SchemaRow,
-    schema_number: u16,
+    pub(super) parts: Parts<'a>,
+    pub(super) ordinal: u32,
+    pub(super) bytes: &'a [u8],
+    pub(super) schema: &'a SchemaRow,
+    pub(super) schema_number: u16,
 }
 
 impl<'a> RowRef<'a> {
@@ -193,6 +193,12 @@ impl<'a> RowRef<'a> {
         self.tails()?.get(self.ordinal)
     }
 
+    /// Where in its section the tail begins.
+    #[inline]
+    pub(super) fn tail_start(&self) -> Result<usize, Corrupt> {
+        self.tails()?.start(self.ordinal)
+    }
+
     fn tails(&self) -> Result<Tails<'a>, Corrupt> {
         let Parts { bytes, view } = self.parts;
         let sections = bytes.get(view.tail_offsets.clone()).zip(bytes.get(view.tails.clone()));
@@ -201,7 +207,7 @@ impl<'a> RowRef<'a> {
     }
 
     /// The tail from the part of a column on.
-    fn tail_at(&self, number: usize) -> Result<&'a [u8], Corrupt> {
+    pub(super) fn tail_at(&self, number: usize) -> Result<&'a [u8], Corrupt> {
         let mut tail = self.tail()?;
         for before in self.schema.columns.iter().take(number) {
             let code = self.code(before)?;

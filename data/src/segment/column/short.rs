@@ -1,0 +1,164 @@
+//! The short way to a value: put together on the stack, from pieces of fixed size.
+//!
+//! Nearly all display names and addresses are two names with a letter between them, and nearly all names stand
+//! whole in a slot of their dictionary. Copying the whole slot and counting only its letters takes two loads and
+//! two stores, where a copy of just so many bytes is a call. Whatever is longer, or otherwise than usual, goes the
+//! long way through [`TemplateSet::decode`](super::TemplateSet::decode): the two give the same bytes, which
+//! `data/tests/columns` proves.
+
+use super::dictionary::{Entry, LETTERS, SLOT_DOMAINS, SLOT_NAMES};
+use super::digits;
+use super::piece::{Piece, TAKE_MAX};
+use super::slug;
+use super::template::SOURCE_COUNT;
+
+/// Longest value that is put together the short way.
+const SIZE_MAX: usize = 128;
+/// Longest literal of a step.
+const LITERAL_MAX: usize = 14;
+
+/// A value under construction. Aligned, so that its UTF-8 is checked in whole words.
+#[derive(Debug)]
+#[repr(align(16))]
+pub(crate) struct ShortText {
+    bytes: [u8; SIZE_MAX],
+    size: usize,
+}
+
+/// A piece of a template as the short way takes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    /// A name, or its slug, or the first `take` letters of it where that is not 0.
+    Name { name: u8, is_slug: bool, take: u8 },
+    /// The same in all values.
+    Literal { size: u8, bytes: [u8; LITERAL_MAX] },
+    /// So many digits of the remainder.
+    Digits(u8),
+}
+
+impl Step {
+    /// The steps of a template; `None` where it has a piece that only the long way knows.
+    pub(super) fn of(pieces: &[Piece]) -> Option<Box<[Self]>> {
+        let names = u8::try_from(SOURCE_COUNT / 2).ok()?;
+        let step = |piece: &Piece| match piece {
+            Piece::Source { source, take } if *take <= TAKE_MAX => {
+                Some(Self::Name { name: source % names, is_slug: *source >= names, take: *take })
+            }
+            Piece::Literal(literal) => {
+                let mut bytes = [0; LITERAL_MAX];
+                bytes.get_mut(..literal.len())?.copy_from_slice(literal.as_bytes());
+                Some(Self::Literal { size: u8::try_from(literal.len()).ok()?, bytes })
+            }
+            Piece::Digits(count) => Some(Self::Digits(*count)),
+            Piece::Source { .. } | Piece::Text | Piece::Case(_) => None,
+        };
+        pieces.iter().map(step).collect()
+    }
+}
+
+impl ShortText {
+    /// Nothing yet.
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self { bytes: [0; SIZE_MAX], size: 0 }
+    }
+
+    /// What was put together.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.size).unwrap_or_default()
+    }
+
+    /// The same as text; `None` where it is not UTF-8.
+    #[inline]
+    pub(crate) fn text(&self) -> Option<&str> {
+        // What is behind the text is ASCII as well, nearly always, and a check without odd bytes is quicker.
+        let whole = self.bytes.get(..self.size.next_multiple_of(16))?;
+        match std::str::from_utf8(whole) {
+            Ok(text) => text.get(..self.size),
+            Err(_) => std::str::from_utf8(self.bytes()).ok(),
+        }
+    }
+
+    /// Nothing again.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.size = 0;
+    }
+
+    /// Appends the first `size` bytes of a block, all of which has to have room.
+    #[inline]
+    pub(crate) fn push<const N: usize>(&mut self, block: &[u8; N], size: usize) -> Option<()> {
+        *self.bytes.get_mut(self.size..)?.first_chunk_mut()? = *block;
+        self.size += size.min(N);
+        Some(())
+    }
+
+    /// Appends any bytes.
+    pub(crate) fn push_slice(&mut self, bytes: &[u8]) -> Option<()> {
+        self.bytes.get_mut(self.size..)?.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        self.size += bytes.len();
+        Some(())
+    }
+
+    /// Appends a name from its slot; `None` where the slot alone does not tell.
+    #[inline]
+    pub(crate) fn push_name(&mut self, slot: &[u8; SLOT_NAMES], is_slug: bool, take: u8) -> Option<()> {
+        let size = usize::from(slot[0] & !LETTERS);
+        if size >= SLOT_NAMES {
+            return None;
+        }
+        let [low, middle, high] =
+            [0, 4, 8].map(|at| slot[at..].first_chunk().map_or(0, |c| u32::from_le_bytes(*c)));
+        let mut text = u128::from(low) >> 8 | u128::from(middle) << 24 | u128::from(high) << 56;
+        if slot[0] & LETTERS == 0 && (is_slug || take > 0) {
+            return self.push_odd_name(slot.get(1..=size)?, is_slug, take);
+        }
+        if is_slug {
+            // Letters only, so this bit makes lower case of each; what is behind them is not counted.
+            text |= u128::from_le_bytes([0x20; 16]);
+        }
+        let size = if take == 0 { size } else { size.min(usize::from(take)) };
+        self.push(&text.to_le_bytes(), size)
+    }
+
+    /// Appends a name that its slot only points to.
+    pub(crate) fn push_far_name(&mut self, entry: Entry<'_>, is_slug: bool, take: u8) -> Option<()> {
+        match entry.slug {
+            Some(slug) if is_slug => self.push_odd_name(slug, false, take),
+            _ if entry.text.len() > slug::NAME_BYTES_MAX => None,
+            _ if is_slug || take > 0 => self.push_odd_name(entry.text, is_slug, take),
+            _ => self.push_slice(entry.text),
+        }
+    }
+
+    /// Takes a number off the front of a remainder and appends its digits.
+    #[inline]
+    pub(crate) fn push_digits(&mut self, count: u8, remainder: &mut &[u8]) -> Option<()> {
+        self.push(&digits::read(count, remainder).ok()?, usize::from(count))
+    }
+
+    /// Appends a name that has more than ASCII letters.
+    fn push_odd_name(&mut self, name: &[u8], is_slug: bool, take: u8) -> Option<()> {
+        if !name.is_ascii() {
+            return None;
+        }
+        let mut left = if take == 0 { usize::MAX } else { usize::from(take) };
+        for &byte in name {
+            let byte = if is_slug { slug::of_ascii(byte) } else { byte };
+            if left > 0 && (byte != 0 || !is_slug) {
+                self.push(&[byte], 1)?;
+                left -= 1;
+            }
+        }
+        Some(())
+    }
+
+    /// Appends a domain from its slot; `None` where it is longer.
+    #[inline]
+    pub(crate) fn push_domain(&mut self, slot: &[u8; SLOT_DOMAINS]) -> Option<()> {
+        let size = usize::from(slot[0] & !LETTERS);
+        let text: &[u8; SLOT_DOMAINS - 1] = slot.last_chunk()?;
+        if size < SLOT_DOMAINS { self.push(text, size) } else { None }
+    }
+}
