@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`input`] | CSV bytes → rows → typed people, aliases, domains; what bad input gets |
 //! | [`normalize`] | text → keys (`norm_v1`), the same functions for builder and reader |
+//! | [`message`] | headers of a message → mailboxes; domains that imitate others |
 //! | [`segment`] | every structure of a segment: its encoder and its bounds-checked reader |
 //! | [`builder`] | rows → segment, in two passes on all cores |
 //!
@@ -12,5 +13,7 @@
 
 pub mod builder;
 pub mod input;
+pub mod matching;
+pub mod message;
 pub mod normalize;
 pub mod segment;

@@ -4,6 +4,7 @@
 //! instead and makes these only when asked. Both ways give the same JSON, byte for byte.
 
 use bincode::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -21,7 +22,9 @@ pub enum Answer<T> {
 }
 
 /// Why there is no answer, with detail for people.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, thiserror::Error)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema, thiserror::Error,
+)]
 #[error("{}: {detail}", reason.text())]
 pub struct Unavailable {
     /// The kind of trouble; what counters count.
@@ -38,7 +41,7 @@ impl Unavailable {
 }
 
 /// Kinds of trouble for which a look-up cannot say anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// No generation was announced yet, or none is left.
@@ -82,7 +85,19 @@ impl Reason {
 
 /// By which of a person's keys the question met the person.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -104,7 +119,9 @@ pub enum Matched {
 }
 
 /// What kind of mailbox a record is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Kind {
@@ -124,7 +141,9 @@ pub enum Kind {
 }
 
 /// Whether the account is in use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum AccountStatus {

@@ -1,6 +1,7 @@
 //! [`Generation`]: the number of one immutable built state of a dataset.
 
 use bincode::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Number of one immutable built state.
@@ -9,7 +10,19 @@ use serde::{Deserialize, Serialize};
 /// clean-up. After a roll back the served number is lower than before, so compare with `!=`,
 /// not with `<`; the order only tells which was *built* later.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(transparent)]
 pub struct Generation(pub u64);

@@ -144,7 +144,7 @@ pub enum SectionKind {
     AddressIndex = 5,
     /// Person identifier → ordinals.
     PersonIndex = 6,
-    /// Tenant + folded name → ordinals.
+    /// Tenant + key of a name → ordinals.
     NameIndex = 7,
     /// Domains by tenant.
     Domains = 8,
@@ -162,11 +162,13 @@ pub enum SectionKind {
     Dictionary = 14,
     /// Table of a text codec.
     TextTable = 15,
+    /// Key of a look-alike → places in [`Self::Domains`].
+    LookalikeIndex = 16,
 }
 
 impl SectionKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Meta,
         Self::Tenants,
         Self::TailOffsets,
@@ -182,6 +184,7 @@ impl SectionKind {
         Self::Links,
         Self::Dictionary,
         Self::TextTable,
+        Self::LookalikeIndex,
     ];
 
     /// The kind with this number, if this layout has one.
@@ -209,6 +212,7 @@ impl SectionKind {
             Self::Links => "links",
             Self::Dictionary => "dictionary",
             Self::TextTable => "text table",
+            Self::LookalikeIndex => "look-alike index",
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | [`name`] | dataset + generation → shared-memory names (the only formatter) |
 //! | [`layout`] | superblock, segment header, section table; versions |
 //! | [`answer`] | what a look-up gives: found, absent, cannot say |
+//! | [`matching`] | what a match of a message gives: evidence about its addresses and its sender's name |
 //! | [`status`] | what the daemon tells about itself |
 //! | [`control`] | requests, replies, announcements |
 //! | [`codec`] | their bytes on the socket, and the limits |
@@ -19,6 +20,7 @@ pub mod codec;
 pub mod control;
 pub mod generation;
 pub mod layout;
+pub mod matching;
 pub mod name;
 pub mod places;
 pub mod prefetch;

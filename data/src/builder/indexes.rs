@@ -12,6 +12,7 @@ use super::scan::Scan;
 use super::tables::Tables;
 use super::tenants::Tenants;
 use crate::input::{self, Dots};
+use crate::message::DomainShape;
 use crate::segment::{DomainLine, KeyEntry, KeyHasher, KeyIndexBuilder, Load, Plan, Planned, sections};
 
 /// The four indexes and the domain lines, sized and ready to be written.
@@ -21,6 +22,7 @@ pub(super) struct Indexes {
     names: KeyIndexBuilder,
     domains: Vec<DomainFact>,
     domain_index: KeyIndexBuilder,
+    lookalikes: KeyIndexBuilder,
 }
 
 /// A domain line that owns its text.
@@ -72,8 +74,16 @@ impl Indexes {
         let places = domains.iter().zip(0_u32..);
         let places = places.map(|(fact, place)| KeyEntry::new(hasher.domain(fact.domain.as_bytes()), place));
         let domain_index = KeyIndexBuilder::new(places.collect(), Load::Fast);
-        let indexes = Self { addresses, persons, names, domains, domain_index };
-        for index in [&indexes.addresses, &indexes.persons, &indexes.names, &indexes.domain_index] {
+        let lookalikes = KeyIndexBuilder::new(lookalike_keys(&domains, hasher), Load::Small);
+        let indexes = Self { addresses, persons, names, domains, domain_index, lookalikes };
+        let all = [
+            &indexes.addresses,
+            &indexes.persons,
+            &indexes.names,
+            &indexes.domain_index,
+            &indexes.lookalikes,
+        ];
+        for index in all {
             if !index.fits() {
                 return Err(BuildError::Limit(
                     "an index is over 8 GiB of postings: split the dataset by tenant".into(),
@@ -108,6 +118,7 @@ impl Indexes {
                 )
             },
             index(SectionKind::DomainIndex, &self.domain_index),
+            index(SectionKind::LookalikeIndex, &self.lookalikes),
         ];
         sections.extend(tables.planned());
         sections.extend([
@@ -128,6 +139,7 @@ impl Indexes {
         sections::write_domains(&self.lines(), &mut bytes[plan.range(SectionKind::Domains)]);
         for (kind, index) in [
             (SectionKind::DomainIndex, self.domain_index),
+            (SectionKind::LookalikeIndex, self.lookalikes),
             (SectionKind::AddressIndex, self.addresses),
             (SectionKind::PersonIndex, self.persons),
             (SectionKind::NameIndex, self.names),
@@ -139,6 +151,17 @@ impl Indexes {
     fn lines(&self) -> Vec<DomainLine<'_>> {
         self.domains.iter().map(DomainFact::line).collect()
     }
+}
+
+/// The keys under which a domain's look-alikes find it; a partner's is nobody's own.
+fn lookalike_keys(domains: &[DomainFact], hasher: KeyHasher) -> Vec<KeyEntry> {
+    let mut entries = Vec::new();
+    for (fact, place) in domains.iter().zip(0_u32..).filter(|(fact, _)| fact.kind != DomainKind::Partner) {
+        if let Some(shape) = DomainShape::of(&fact.domain) {
+            shape.for_each_index_key(|key| entries.push(KeyEntry::new(hasher.lookalike(key), place)));
+        }
+    }
+    entries
 }
 
 /// What the domains file says, and which domains people have addresses in, ordered by domain and tenant.

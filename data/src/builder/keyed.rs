@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
 use super::links::PRIMARY;
+use crate::normalize::names::{Name, for_each_index_key};
 use crate::normalize::{AddressKey, KeyBuffer, address_key, strip_dots};
 use crate::segment::{
-    Corrupt, Fields, KeyEntry, KeyHasher, for_each_address, for_each_name, is_dotless_domain,
+    Corrupt, Fields, KeyEntry, KeyHasher, for_each_address, for_each_name, is_dotless_domain, reach,
 };
 
 /// Entries of the three indexes over people: hash of a key, row or ordinal.
@@ -46,11 +49,21 @@ pub(super) struct KeyMaker<'d> {
     key: KeyBuffer,
     shorter: KeyBuffer,
     joined: String,
+    name: Name,
+    hashes: SmallVec<[u64; 16]>,
 }
 
 impl<'d> KeyMaker<'d> {
     pub(super) fn new(hasher: KeyHasher, dotless: &'d DotlessDomains) -> Self {
-        Self { hasher, dotless, key: KeyBuffer::new(), shorter: KeyBuffer::new(), joined: String::new() }
+        Self {
+            hasher,
+            dotless,
+            key: KeyBuffer::new(),
+            shorter: KeyBuffer::new(),
+            joined: String::new(),
+            name: Name::default(),
+            hashes: SmallVec::new(),
+        }
     }
 
     /// What it hashes with.
@@ -68,7 +81,7 @@ impl<'d> KeyMaker<'d> {
         out: &mut Keyed,
         mut primary: impl FnMut(&AddressKey<'_>) -> u32,
     ) -> Result<(), Corrupt> {
-        let Self { hasher, dotless, key, shorter, joined } = self;
+        let Self { hasher, dotless, key, shorter, joined, name, hashes } = self;
         out.persons.push(KeyEntry::new(hasher.person(tenant, fields.person_id()?), number));
         let mut first = true;
         for_each_address(fields, |address, _| {
@@ -89,8 +102,16 @@ impl<'d> KeyMaker<'d> {
             Ok(())
         })?;
         let tenant = hasher.tenant(tenant);
-        for_each_name(fields, joined, key, |name| {
-            out.names.push(KeyEntry::new(KeyHasher::name(tenant, name), number));
-        })
+        let reach = reach(fields)?;
+        hashes.clear();
+        for_each_name(fields, joined, |_, text| {
+            name.read(text);
+            for_each_index_key(name, reach, |key| hashes.push(KeyHasher::name(tenant, key.bytes())));
+        })?;
+        // Names in another order have keys in common.
+        hashes.sort_unstable();
+        hashes.dedup();
+        out.names.extend(hashes.iter().map(|&hash| KeyEntry::new(hash, number)));
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@
 //! | folded name | [`folded_name`] | NFKC, case fold, marks and apostrophes off, punctuation to blanks | `Renée  D'Souza` → `renee dsouza` |
 //! | German form | [`german_form`] | folded, but ä → ae, ö → oe, ü → ue | `Jürgen Groß` → `juergen gross` |
 //!
-//! Weaker name keys (canonical, joined, confusable …) start from the folded one and belong in files beside `name.rs`.
+//! How alike two names are, and under which keys such a name is found, is in [`names`].
 //!
 //! # Trade-offs
 //!
@@ -28,8 +28,7 @@
 
 mod address;
 mod domain;
-mod letter;
-mod name;
+pub mod names;
 #[cfg(test)]
 mod properties;
 mod usual;
@@ -38,7 +37,7 @@ pub use address::{
     ADDRESS_KEY_BYTES_MAX, AddressKey, address_key, address_key_equals, strip_dots, strip_subaddress,
 };
 pub use domain::domain_key;
-pub use name::{NAME_KEY_BYTES_MAX, folded_name, german_form};
+pub use names::{NAME_KEY_BYTES_MAX, folded_name, german_form};
 
 /// Where a key is written: UTF-8 bytes, on the stack up to 256 of them, which every address and usual name fits.
 ///

@@ -98,7 +98,7 @@ impl<B: Prefetch> Segment<B> {
 
     /// Asks for the row of a candidate, and the line that leads to the tail: both are known from the ordinal.
     #[inline]
-    fn ask_for_row(&self, ordinal: u32) {
+    pub(super) fn ask_for_row(&self, ordinal: u32) {
         let view = &self.view;
         let row = view.row_bytes.start + ordinal as usize * view.rows.row_size;
         self.bytes.prefetch(row);

@@ -1,13 +1,14 @@
 //! Which keys a person has: one function for builder and reader, so that what is indexed and what is
 //! compared can never drift apart.
 
-use persondb_protocol::answer::Matched;
+use persondb_protocol::answer::{Kind, Matched};
+use persondb_protocol::matching::MatchedField;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{Columns, Corrupt};
-use crate::input::Canonical;
 use crate::input::values::{self, AddressValue};
-use crate::normalize::{KeyBuffer, folded_name, german_form};
+use crate::input::{self, Canonical};
+use crate::normalize::names::Reach;
 
 /// First character of a line of [`Fields::further_addresses`] that is an alias.
 pub(crate) const FURTHER_ALIAS: char = 'a';
@@ -91,43 +92,51 @@ fn several_addresses<'a, F: Fields<'a> + ?Sized>(
     Ok(())
 }
 
-/// Calls `visit` with every name key of a person: of the display name, of given or preferred with
-/// family name, of other names; each folded and, where it differs, in the German form.
+/// Calls `visit` with every name of a person and where it is from: the display name, given or preferred with
+/// family name, other names. `joined` holds a name meanwhile.
 pub(crate) fn for_each_name<'a, F: Fields<'a> + ?Sized>(
     fields: &F,
     joined: &mut String,
-    key: &mut KeyBuffer,
-    mut visit: impl FnMut(&[u8]),
+    mut visit: impl FnMut(MatchedField, &str),
 ) -> Result<(), Corrupt> {
-    let mut each = |name: &str| {
-        folded_name(name, key);
-        if !key.is_empty() {
-            visit(key);
-            if german_form(name, key) {
-                visit(key);
-            }
-        }
-    };
-    each(fields.canonical(Canonical::DisplayName)?);
+    let display_name = fields.canonical(Canonical::DisplayName)?;
+    visit(MatchedField::DisplayName, display_name);
     let family = fields.canonical(Canonical::FamilyName)?;
-    if !family.is_empty() {
-        for first in [Canonical::GivenName, Canonical::PreferredName] {
-            let first = fields.canonical(first)?;
-            if !first.is_empty() {
-                joined.clear();
-                joined.push_str(first);
-                joined.push(' ');
-                joined.push_str(family);
-                each(joined);
-            }
+    let firsts = [
+        (Canonical::GivenName, MatchedField::GivenFamily),
+        (Canonical::PreferredName, MatchedField::PreferredFamily),
+    ];
+    for (column, field) in firsts {
+        let first = fields.canonical(column)?;
+        if first.is_empty() || family.is_empty() {
+            continue;
+        }
+        joined.clear();
+        joined.push_str(first);
+        joined.push(' ');
+        joined.push_str(family);
+        // Most display names are just this.
+        if joined != display_name {
+            visit(field, joined);
         }
     }
     for &place in fields.schema().places(Canonical::OtherNames) {
         for name in values::texts(fields.field(place)?, fields.schema().separator(Canonical::OtherNames)) {
-            each(name);
+            visit(MatchedField::OtherNames, name);
         }
     }
     Ok(())
+}
+
+/// How far from their name a person may still be found.
+pub(crate) fn reach<'a, F: Fields<'a> + ?Sized>(fields: &F) -> Result<Reach, Corrupt> {
+    let kind = input::kind_of_word(fields.canonical(Canonical::Kind)?.trim()).unwrap_or_default();
+    let vip = input::Vip::of_word(fields.canonical(Canonical::Vip)?.trim()).unwrap_or_default();
+    Ok(match (kind, vip.level()) {
+        (Kind::Person, 0) => Reach::Usual,
+        (Kind::Person, _) => Reach::Vip,
+        _ => Reach::Exact,
+    })
 }
 
 /// Whether dots in local parts of this domain mean nothing, whatever a tenant says.
@@ -167,9 +176,14 @@ impl KeyHasher {
         xxh3_64_with_seed(tenant.as_bytes(), self.seed ^ 0x0074_656e)
     }
 
-    /// Of a folded name in the tenant with this hash.
+    /// Of a key of a name in the tenant with this hash.
     pub(crate) fn name(tenant: u64, key: &[u8]) -> u64 {
         xxh3_64_with_seed(key, tenant)
+    }
+
+    /// Of a key under which a domain's look-alikes find it.
+    pub(crate) fn lookalike(self, key: &[u8]) -> u64 {
+        xxh3_64_with_seed(key, self.seed ^ 0x6c6f_6f6b)
     }
 
     /// Of a domain as an A-label.

@@ -12,9 +12,9 @@ use super::{
     Ambiguity, Corrupt, DomainLine, Fields, KeyHasher, Parts, PersonRef, Segment, for_each_name,
     is_dotless_domain,
 };
+use crate::normalize::names::{Name, for_each_query_key};
 use crate::normalize::{
-    AddressKey, KeyBuffer, address_key, address_key_equals, domain_key, folded_name, german_form, strip_dots,
-    strip_subaddress,
+    AddressKey, KeyBuffer, address_key, address_key_equals, domain_key, strip_dots, strip_subaddress,
 };
 
 /// Most people in one answer: a mailbox that more people share is cut there.
@@ -150,23 +150,21 @@ impl<B: AsRef<[u8]>> Segment<B> {
         let parts = self.parts();
         let hasher = parts.view.hasher;
         let tenant_hash = hasher.tenant(tenant);
+        let (mut wanted, mut other, mut joined) = (Name::default(), Name::default(), String::new());
+        wanted.read(full_name);
+        let mut hashes = SmallVec::<[u64; 32]>::new();
+        for_each_query_key(&wanted, |key| hashes.push(KeyHasher::name(tenant_hash, key.bytes())));
         let mut hits = Hits::default();
-        let (mut key, mut other, mut joined) = (KeyBuffer::new(), KeyBuffer::new(), String::new());
-        folded_name(full_name, &mut key);
-        for form in 0..2 {
-            if form == 1 && !german_form(full_name, &mut key) {
-                break;
-            }
-            if key.is_empty() {
-                break;
-            }
-            let hash = KeyHasher::name(tenant_hash, &key);
+        for hash in hashes {
             parts.candidates(&parts.view.name_index, hash, |ordinal| {
                 let person = parts.person(ordinal)?;
                 let mut same = false;
                 with_scratch(|scratch| {
                     let names = person.decode(person.schema().name_places(), scratch)?;
-                    for_each_name(&names, &mut joined, &mut other, |name| same |= name == &key[..])
+                    for_each_name(&names, &mut joined, |_, name| {
+                        other.read(name);
+                        same |= wanted.is_folded_equal(&other);
+                    })
                 })?;
                 if same && person.tenant_id()? == tenant {
                     hits.push(Hit { person, matched: Matched::Name });
@@ -174,6 +172,7 @@ impl<B: AsRef<[u8]>> Segment<B> {
                 Ok(())
             })?;
         }
+        hits.sort();
         hits.cut_to(limit);
         Ok(hits)
     }
@@ -320,7 +319,7 @@ impl<'a> Parts<'a> {
         })
     }
 
-    fn for_each_domain_line(
+    pub(super) fn for_each_domain_line(
         &self,
         domain: &[u8],
         mut visit: impl FnMut(DomainLine<'a>) -> Result<(), LookupError>,

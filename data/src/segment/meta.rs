@@ -80,6 +80,8 @@ impl Columns {
             Canonical::PreferredName,
             Canonical::FamilyName,
             Canonical::OtherNames,
+            Canonical::Kind,
+            Canonical::Vip,
         ]);
         let identifiers = places_of(&[Canonical::PersonId, Canonical::Email]);
         let headers = mapping.headers().to_vec();
@@ -91,7 +93,7 @@ impl Columns {
         &self.addresses
     }
 
-    /// Columns that [`for_each_name`](super::for_each_name) reads.
+    /// Columns that [`for_each_name`](super::for_each_name) and [`reach`](super::reach) read.
     pub(crate) fn name_places(&self) -> &[u16] {
         &self.names
     }

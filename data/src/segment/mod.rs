@@ -25,6 +25,7 @@
 mod batch;
 pub(crate) mod column;
 mod domains;
+mod evidence;
 mod image;
 mod key_index;
 mod key_index_builder;
@@ -56,6 +57,7 @@ pub(crate) use image::{Plan, Planned};
 pub(crate) use key_index_builder::{KeyEntry, KeyIndexBuilder, Load, sort_entries};
 pub(crate) use keys::{
     FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, for_each_address, for_each_name, is_dotless_domain,
+    reach,
 };
 pub use lookup::{CANDIDATES_MAX, HITS_MAX, Hit, Hits, LookupError, Scope, to_people};
 pub(crate) use meta::Columns;
@@ -141,6 +143,7 @@ pub(crate) struct View {
     name_index: Index,
     domains: (Range<usize>, u64),
     domain_index: Index,
+    lookalike_index: Index,
     people_count: u32,
     hasher: KeyHasher,
 }
@@ -276,6 +279,7 @@ impl View {
             name_index: index(SectionKind::NameIndex)?,
             domains: image.section(SectionKind::Domains)?,
             domain_index: index(SectionKind::DomainIndex)?,
+            lookalike_index: index(SectionKind::LookalikeIndex)?,
             people_count,
             hasher: KeyHasher::new(image.header.hash_seed.get()),
             meta,

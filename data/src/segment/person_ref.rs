@@ -222,7 +222,7 @@ impl<'a> PersonRef<'a> {
         })
     }
 
-    pub(super) fn tenant_code(&self) -> Result<u32, Corrupt> {
+    pub(crate) fn tenant_code(&self) -> Result<u32, Corrupt> {
         Ok(self.row()?.run()?.tenant)
     }
 

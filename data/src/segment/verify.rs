@@ -11,6 +11,7 @@ use persondb_protocol::Prefetch;
 use super::scratch::with_scratch;
 use super::{Corrupt, HITS_MAX, LookupError, Ordinal, PersonRef, Scope, Segment, for_each_name};
 use crate::normalize::KeyBuffer;
+use crate::normalize::names::Name;
 
 /// What a verification saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,7 +105,7 @@ struct Checker<'s, B> {
     segment: &'s Segment<B>,
     joined: String,
     key: KeyBuffer,
-    names: Vec<Vec<u8>>,
+    names: Vec<String>,
     /// Hashes of keys that many people share: each is looked up once, not once for each of them.
     crowded: HashSet<u64>,
 }
@@ -162,11 +163,15 @@ impl<B: Prefetch> Checker<'_, B> {
         let names = &mut self.names;
         with_scratch(|scratch| {
             let fields = person.decode(person.schema().name_places(), scratch)?;
-            for_each_name(&fields, &mut self.joined, &mut self.key, |name| names.push(name.to_vec()))
+            for_each_name(&fields, &mut self.joined, |_, name| names.push(name.to_owned()))
         })?;
-        for name in &self.names {
-            let name = std::str::from_utf8(name).map_err(|_| Corrupt::new("name key is not UTF-8"))?;
-            found(Key::Name, name)?;
+        let mut name = Name::default();
+        for text in &self.names {
+            name.read(text);
+            // A name of nothing has no key.
+            if !name.folded().is_empty() {
+                found(Key::Name, text)?;
+            }
         }
         Ok(lookups)
     }

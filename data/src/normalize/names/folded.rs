@@ -16,8 +16,10 @@ use std::sync::LazyLock;
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
+use super::super::{KeyBuffer, Sink};
 use super::letter::{self, Folded};
-use super::{KeyBuffer, Sink};
+use super::table::Table;
+use super::words::Words;
 
 /// Longest name key in bytes, and how much of a name is read for one: of a longer name the key is made from its first
 /// 1,024 bytes (less up to three, where the cut would split a character).
@@ -51,14 +53,23 @@ pub fn folded_name(name: &str, out: &mut KeyBuffer) {
 /// ```
 #[must_use]
 pub fn german_form(name: &str, out: &mut KeyBuffer) -> bool {
-    out.clear();
     if name.is_ascii() || !name.chars().any(may_be_umlaut) {
+        out.clear();
         return false;
     }
     let mut plain = KeyBuffer::new();
     fold(name, Form::Plain, &mut plain);
+    german_form_beside(name, &plain, out)
+}
+
+/// [`german_form`] of a name whose `folded` key is at hand.
+pub(super) fn german_form_beside(name: &str, folded: &[u8], out: &mut KeyBuffer) -> bool {
+    out.clear();
+    if name.is_ascii() || !name.chars().any(may_be_umlaut) {
+        return false;
+    }
     fold(name, Form::German, out);
-    let differs = plain != *out;
+    let differs = folded != &out[..];
     if !differs {
         out.clear();
     }
@@ -111,10 +122,8 @@ fn fold_by_table(name: &str, form: Form, out: &mut KeyBuffer) -> bool {
     };
     let mut words = Words::new(out);
     for character in name.chars() {
-        let Some(entry) = entry_of(table, character) else { return false };
-        for &byte in entry.iter().take_while(|&&byte| byte != 0) {
-            words.push_byte(byte);
-        }
+        let Some(entry) = table.get(character) else { return false };
+        words.push_entry(entry);
     }
     true
 }
@@ -162,7 +171,7 @@ fn each_folded(name: impl Iterator<Item = char>, form: Form, mut emit: impl FnMu
 }
 
 /// Puts the key into NFC.
-fn compose(out: &mut KeyBuffer) {
+pub(super) fn compose(out: &mut KeyBuffer) {
     let nfc = ComposingNormalizerBorrowed::new_nfc();
     let mut composed = KeyBuffer::new();
     match str::from_utf8(out) {
@@ -177,7 +186,7 @@ fn compose(out: &mut KeyBuffer) {
 }
 
 /// Keeps the key within its limit. A prefix of an NFC text is NFC, so what is left is still its own key.
-fn cut(out: &mut KeyBuffer) {
+pub(super) fn cut(out: &mut KeyBuffer) {
     if out.len() > NAME_KEY_BYTES_MAX {
         let is_boundary = |&at: &usize| out[at] & 0b1100_0000 != 0b1000_0000;
         let end = (0..=NAME_KEY_BYTES_MAX).rev().find(is_boundary).unwrap_or(0);
@@ -188,87 +197,18 @@ fn cut(out: &mut KeyBuffer) {
     }
 }
 
-/// Writes words with one blank between them, and none around.
-struct Words<'b> {
-    out: &'b mut KeyBuffer,
-    blank_due: bool,
-}
+static PLAIN: LazyLock<Table> = LazyLock::new(|| new_table(Form::Plain));
+static GERMAN: LazyLock<Table> = LazyLock::new(|| new_table(Form::German));
 
-impl<'b> Words<'b> {
-    fn new(out: &'b mut KeyBuffer) -> Self {
-        Self { out, blank_due: false }
-    }
-
-    fn push(&mut self, character: char) {
-        for &byte in character.encode_utf8(&mut [0; 4]).as_bytes() {
-            self.push_byte(byte);
-        }
-    }
-
-    fn push_byte(&mut self, byte: u8) {
-        if byte == b' ' {
-            self.blank_due = !self.out.is_empty();
-        } else {
-            if self.blank_due {
-                self.out.push(b' ');
-                self.blank_due = false;
-            }
-            self.out.push(byte);
-        }
-    }
-}
-
-/// What a character becomes, when it does so whatever stands around it: up to four bytes, then zeros.
-type Entry = [u8; 4];
-
-/// First characters and lengths of the ranges in the tables: Basic Latin to Latin Extended-B, General Punctuation,
-/// Cyrillic to its marks, Cyrillic behind them, Greek, Latin Extended Additional. No mark is among them, so nothing in
-/// a name of these characters can reorder or compose.
-const RANGES: [(u32, u32); 6] =
-    [(0x0000, 0x250), (0x2000, 0x70), (0x0400, 0x83), (0x048a, 0xa6), (0x0370, 0x90), (0x1e00, 0x100)];
-/// No text has this byte: the character does not fit an entry and wants the general path.
-const NO_ENTRY: Entry = [0xff; 4];
-
-static PLAIN: LazyLock<Box<[Entry]>> = LazyLock::new(|| entries(Form::Plain));
-static GERMAN: LazyLock<Box<[Entry]>> = LazyLock::new(|| entries(Form::German));
-
-fn entries(form: Form) -> Box<[Entry]> {
-    let characters =
-        RANGES.iter().flat_map(|&(first, count)| first..first + count).filter_map(char::from_u32);
-    characters.map(|character| new_entry(character, form)).collect()
-}
-
-fn new_entry(character: char, form: Form) -> Entry {
-    let mut text = String::new();
-    each_folded([character].into_iter(), form, |part| text.push(part));
-    let mut entry = Entry::default();
-    match entry.get_mut(..text.len()) {
-        Some(start) => {
-            start.copy_from_slice(text.as_bytes());
-            entry
-        }
-        None => NO_ENTRY,
-    }
-}
-
-fn entry_of(table: &[Entry], character: char) -> Option<&Entry> {
-    let character = u32::from(character);
-    let mut passed = 0;
-    for (first, count) in RANGES {
-        let within = character.wrapping_sub(first);
-        if within < count {
-            return table.get((passed + within) as usize).filter(|&&entry| entry != NO_ENTRY);
-        }
-        passed += count;
-    }
-    None
+fn new_table(form: Form) -> Table {
+    Table::new(|character, text| each_folded([character].into_iter(), form, |part| text.push(part)))
 }
 
 /// Whether a character can make a name's German form another: a composed umlaut, or a diaeresis by itself (U+0344 has
 /// one in it). Never false for one that does.
 fn may_be_umlaut(character: char) -> bool {
-    match entry_of(&PLAIN, character) {
-        Some(plain) => entry_of(&GERMAN, character) != Some(plain),
+    match PLAIN.get(character) {
+        Some(plain) => GERMAN.get(character) != Some(plain),
         None => matches!(character, '\u{308}' | '\u{344}'),
     }
 }
@@ -393,7 +333,7 @@ mod tests {
 
     #[test]
     fn the_table_says_what_the_rule_says() {
-        for (first, count) in RANGES {
+        for (first, count) in super::super::table::RANGES {
             for character in (first..first + count).filter_map(char::from_u32) {
                 for form in [Form::Plain, Form::German] {
                     let name = format!("a{character}b{character} u{character}");

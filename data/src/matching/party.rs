@@ -1,0 +1,219 @@
+//! What is known of one address of a message.
+
+use persondb_protocol::Prefetch;
+use persondb_protocol::answer::{DomainKind, Kind, Matched};
+use persondb_protocol::matching::{AddressKind, Flag, LookalikeDomain, LookalikeKind, Party, PartyPerson};
+
+use super::scope::is_own;
+use super::{Asked, LOOKALIKE_QUERIES_MAX, Matching};
+use crate::message::{DomainShape, address_fault};
+use crate::normalize::{AddressKey, KeyBuffer, address_key};
+use crate::segment::{Corrupt, Hit, LookupError, PersonRef, Scope};
+
+/// Most imitated domains that are told of one address.
+const LOOKALIKE_COUNT_MAX: usize = 8;
+
+/// Which side of a message an address is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Sender,
+    Recipient,
+}
+
+impl<B: Prefetch> Matching<'_, B> {
+    /// Everything about one address, once the scope is known.
+    pub(super) fn party(&mut self, asked: &Asked<'_, '_>, role: Role) -> Result<Party, LookupError> {
+        let mailbox = &asked.mailbox;
+        let mut party = Party {
+            address: mailbox.address.as_ref().to_owned(),
+            name: (!mailbox.name.is_empty()).then(|| mailbox.name.as_ref().to_owned()),
+            further_count: asked.further_count,
+            oddities: mailbox.oddities.iter().collect(),
+            ..Party::default()
+        };
+        if role == Role::Recipient && mailbox.has_encoded_address {
+            party.flags.push(Flag::EncodedAddressInName);
+        }
+        let mut buffer = KeyBuffer::new();
+        let Some(key) = address_key(&mailbox.address, &mut buffer) else {
+            party.invalid = address_fault(&mailbox.address);
+            party.kinds.push(AddressKind::None);
+            return Ok(party);
+        };
+        party.key = Some(text(key.bytes())?.to_owned());
+        for hit in asked.hits.iter() {
+            if self.counts(hit.person.tenant_code()?) {
+                self.add_person(hit, &mut party)?;
+            }
+        }
+        let is_known = !party.people.is_empty();
+        let is_foreign = self.add_domain(&key, role, is_known, &mut party)?;
+        if !is_known && is_foreign {
+            self.add_imitated(&key, &mut party)?;
+        }
+        if party.people.len() > 1 || asked.hits.is_shared() {
+            party.flags.push(Flag::Ambiguous);
+        }
+        party.kinds.sort_unstable();
+        party.kinds.dedup();
+        if party.kinds.is_empty() {
+            party.kinds.push(AddressKind::None);
+        }
+        party.flags.sort_unstable();
+        party.flags.dedup();
+        Ok(party)
+    }
+
+    fn add_person(&self, hit: &Hit<'_>, party: &mut Party) -> Result<(), LookupError> {
+        let person = party_person(&hit.person, hit.matched)?;
+        party.kinds.extend(AddressKind::of(hit.matched, person.kind));
+        if differs_in_case(&party.address, hit, &person)? {
+            party.flags.push(Flag::CaseDiffers);
+        }
+        party.people.push(person);
+        Ok(())
+    }
+
+    /// Whose domain it is. Whether it is foreign to the scope.
+    fn add_domain(
+        &self,
+        key: &AddressKey<'_>,
+        role: Role,
+        is_known: bool,
+        party: &mut Party,
+    ) -> Result<bool, LookupError> {
+        let mut is_foreign = true;
+        self.segment.for_each_domain_line(key.domain(), |line| {
+            if !self.counts(line.tenant) {
+                return Ok(());
+            }
+            let is_in_scope = role == Role::Recipient || self.scope.has(line.tenant);
+            if line.kind == DomainKind::Partner && is_in_scope {
+                party.kinds.push(AddressKind::PartnerDomain);
+                is_foreign = false;
+            } else if is_own(&line, self.segment)? {
+                party.owner_tenants.push(self.segment.tenant(line.tenant)?.0.to_owned());
+                if !is_known {
+                    party.kinds.push(AddressKind::OwnedDomainUnknownUser);
+                }
+                is_foreign &= !is_in_scope;
+            }
+            Ok(())
+        })?;
+        Ok(is_foreign)
+    }
+
+    /// Which domains of the scope an unknown one imitates, and whether the local part is that of somebody there.
+    fn add_imitated(&mut self, key: &AddressKey<'_>, party: &mut Party) -> Result<(), LookupError> {
+        if self.scope.tenants().is_empty() {
+            return Ok(());
+        }
+        if self.lookalike_queries < LOOKALIKE_QUERIES_MAX {
+            self.lookalike_queries += 1;
+            self.add_lookalikes(text(key.domain())?, party)?;
+        }
+        if party.lookalikes.iter().any(|lookalike| lookalike.how == LookalikeKind::Skeleton) {
+            party.flags.push(Flag::Confusable);
+        }
+        let mut is_somebody = false;
+        let targets = party.lookalikes.iter().map(|lookalike| lookalike.domain.as_bytes());
+        for domain in self.scope.domains().chain(targets) {
+            is_somebody = is_somebody || self.has_person(key.local(), domain)?;
+        }
+        if is_somebody {
+            party.kinds.push(AddressKind::LocalPartForeign);
+        }
+        Ok(())
+    }
+
+    fn add_lookalikes(&self, domain: &str, party: &mut Party) -> Result<(), LookupError> {
+        let Some(shape) = DomainShape::of(domain) else { return Ok(()) };
+        let segment = self.segment;
+        let mut result = Ok(());
+        shape.for_each_query_key(|key| {
+            if result.is_err() {
+                return;
+            }
+            result = segment.for_each_lookalike_line(key, |line| {
+                let is_told = |known: &LookalikeDomain| known.domain == line.domain;
+                if party.lookalikes.len() >= LOOKALIKE_COUNT_MAX
+                    || !self.scope.has(line.tenant)
+                    || party.lookalikes.iter().any(is_told)
+                    || !is_own(&line, segment)?
+                {
+                    return Ok(());
+                }
+                let how = DomainShape::of(line.domain).and_then(|other| shape.compare(&other));
+                if let Some(how) = how {
+                    party.lookalikes.push(LookalikeDomain {
+                        tenant_id: segment.tenant(line.tenant)?.0.to_owned(),
+                        domain: line.domain.to_owned(),
+                        how,
+                    });
+                }
+                Ok(())
+            });
+        });
+        result?;
+        party.lookalikes.sort_by(|a, b| (a.how, &a.domain).cmp(&(b.how, &b.domain)));
+        if !party.lookalikes.is_empty() {
+            party.kinds.push(AddressKind::LookalikeDomain);
+        }
+        Ok(())
+    }
+
+    /// Whether somebody in the scope has this local part in this domain.
+    fn has_person(&self, local: &[u8], domain: &[u8]) -> Result<bool, LookupError> {
+        let mut address = KeyBuffer::new();
+        address.extend_from_slice(local);
+        address.push(b'@');
+        address.extend_from_slice(domain);
+        for hit in self.segment.get(text(&address)?, Scope::Everywhere)?.iter() {
+            let is_person = hit.matched != Matched::PersonalKnown && hit.person.kind()? == Kind::Person;
+            if is_person && self.scope.has(hit.person.tenant_code()?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The owned form of a person behind an address.
+pub(super) fn party_person(person: &PersonRef<'_>, matched: Matched) -> Result<PartyPerson, Corrupt> {
+    Ok(PartyPerson {
+        tenant_id: person.tenant_id()?.to_owned(),
+        person_id: person.person_id()?.into_owned(),
+        email: person.email()?.into_owned(),
+        display_name: person.display_name()?.into_owned(),
+        matched,
+        vip: person.vip()?,
+        kind: person.kind()?,
+        status: person.status()?,
+    })
+}
+
+/// Whether the local part is on record in other capitals. Domains have none.
+fn differs_in_case(given: &str, hit: &Hit<'_>, person: &PartyPerson) -> Result<bool, Corrupt> {
+    let local = |address: &str| address.rsplit_once('@').map(|(local, _)| local.to_owned());
+    let differs = |stored: &str| {
+        let (given, stored) = (local(given), local(stored));
+        given != stored && given.zip(stored).is_some_and(|(a, b)| a.to_lowercase() == b.to_lowercase())
+    };
+    match hit.matched {
+        Matched::Primary => Ok(given != person.email && differs(&person.email)),
+        Matched::Alias | Matched::PersonalKnown => {
+            let (mut is_literal, mut is_other) = (false, false);
+            hit.person.for_each_address(|stored, _| {
+                is_literal |= stored == given;
+                is_other |= differs(stored);
+                Ok(())
+            })?;
+            Ok(is_other && !is_literal)
+        }
+        _ => Ok(false),
+    }
+}
+
+fn text(key: &[u8]) -> Result<&str, Corrupt> {
+    std::str::from_utf8(key).map_err(|_| Corrupt::new("a key is not UTF-8"))
+}

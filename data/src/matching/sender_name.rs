@@ -1,0 +1,125 @@
+//! Who else bears the name that a message gives its sender.
+
+use persondb_protocol::Prefetch;
+use persondb_protocol::answer::Matched;
+use persondb_protocol::matching::{Candidate, Flag, MatchedField, NameEvidence, NameKind};
+use smallvec::SmallVec;
+
+use super::Matching;
+use super::party::party_person;
+use crate::message::{Mailbox, embedded_addresses};
+use crate::normalize::names::{Name, Similarity, compare};
+use crate::segment::{Corrupt, Hits, LookupError, PersonRef, Scope};
+
+/// Most people of one message whose names are compared, each some microsecond.
+const COMPARED_MAX: usize = 512;
+
+/// A person whose name agrees.
+struct Found<'s> {
+    person: PersonRef<'s>,
+    field: MatchedField,
+    similarity: Similarity,
+}
+
+impl<'s, B: Prefetch> Matching<'s, B> {
+    /// Evidence about the sender's name, with the number of candidates before they were cut to `limit`; `None`
+    /// where there is no name. Whoever the address belongs to (`own`) is no candidate.
+    pub(super) fn sender_name(
+        &self,
+        mailbox: &Mailbox<'_>,
+        own: &Hits<'s>,
+        limit: usize,
+    ) -> Result<Option<(NameEvidence, u64)>, LookupError> {
+        if mailbox.name.is_empty() {
+            return Ok(None);
+        }
+        let mut name = Name::default();
+        name.read(&mailbox.name);
+        let is_own = |person: &PersonRef<'_>| own.iter().any(|hit| hit.person.ordinal() == person.ordinal());
+        let mut found = SmallVec::<[Found<'s>; 8]>::new();
+        for person in self.segment.people_named(&name, self.scope.tenants(), COMPARED_MAX)? {
+            if is_own(&person) {
+                continue;
+            }
+            if let Some((field, similarity)) = strongest(&name, &person)? {
+                found.push(Found { person, field, similarity });
+            }
+        }
+        let mut addresses = Vec::new();
+        for address in embedded_addresses(&mailbox.name) {
+            for hit in self.segment.get(&address, Scope::Everywhere)?.iter() {
+                let is_new = !found.iter().any(|found| found.person.ordinal() == hit.person.ordinal());
+                if is_new && !is_own(&hit.person) && self.scope.has(hit.person.tenant_code()?) {
+                    let similarity = Similarity::of(NameKind::EmbeddedAddress);
+                    found.push(Found { person: hit.person, field: MatchedField::Address, similarity });
+                }
+            }
+            addresses.push(address.into_owned());
+        }
+        found.sort_by_key(|found| (found.similarity.kind, found.person.ordinal()));
+        let count = found.len() as u64;
+        let best = found.first().map(|found| found.similarity.kind);
+        let is_shared = found.iter().filter(|found| Some(found.similarity.kind) == best).count() > 1;
+        found.truncate(limit);
+        let candidates: Result<Vec<_>, Corrupt> = found
+            .iter()
+            .map(|found| candidate(found, is_shared && Some(found.similarity.kind) == best))
+            .collect();
+        let flags = name.flags();
+        let all = [
+            (Flag::ZeroWidth, flags.zero_width),
+            (Flag::MixedScript, flags.mixed_script),
+            (Flag::EncodedAddressInName, mailbox.has_encoded_address),
+        ];
+        let evidence = NameEvidence {
+            name: mailbox.name.as_ref().to_owned(),
+            embedded_addresses: addresses,
+            flags: held(&all),
+            candidates: candidates?,
+        };
+        Ok(Some((evidence, count)))
+    }
+}
+
+/// The strongest way in which one of a person's names agrees with this one.
+fn strongest(name: &Name, person: &PersonRef<'_>) -> Result<Option<(MatchedField, Similarity)>, Corrupt> {
+    let mut best: Option<(MatchedField, Similarity)> = None;
+    let mut other = Name::default();
+    person.for_each_name(|field, text, reach| {
+        other.read(text);
+        let similarity = compare(name, &other, reach);
+        if let Some(similarity) = similarity
+            && best.is_none_or(|(_, best)| similarity.kind < best.kind)
+        {
+            best = Some((field, similarity));
+        }
+    })?;
+    Ok(best)
+}
+
+fn candidate(found: &Found<'_>, is_ambiguous: bool) -> Result<Candidate, Corrupt> {
+    let person = party_person(&found.person, Matched::Name)?;
+    let similarity = found.similarity;
+    let flags = [
+        (Flag::Confusable, similarity.confusable),
+        (Flag::MiddleConflict, similarity.middle_conflict),
+        (Flag::Ambiguous, is_ambiguous),
+    ];
+    Ok(Candidate {
+        tenant_id: person.tenant_id,
+        person_id: person.person_id,
+        email: person.email,
+        display_name: person.display_name,
+        matched_field: found.field,
+        matched: similarity.kind,
+        distance: similarity.distance,
+        vip: person.vip,
+        kind: person.kind,
+        status: person.status,
+        flags: held(&flags),
+    })
+}
+
+fn held(flags: &[(Flag, bool)]) -> Vec<Flag> {
+    flags.iter().filter(|(_, holds)| *holds).map(|(flag, _)| *flag).collect()
+}

@@ -1,0 +1,314 @@
+//! Domains that imitate others.
+//!
+//! What is compared is the *registrable* domain, a label and the public suffix behind it (Public Suffix List), because
+//! that is what somebody has to register: `mail.c0rp.example` imitates `www.corp.example`. Hosts below one registrable
+//! domain do not imitate each other.
+//!
+//! | kind | rule | imitates `corporation.example` | near miss |
+//! |---|---|---|---|
+//! | skeleton | equal look of the label (UTS #39 skeleton, case fold, `i` → `l`, `vv` → `w`), same suffix | `c0rporation.example`, `corporatlon.example` | `c0rporation.test` |
+//! | one edit | Damerau-Levenshtein distance 1 between the labels, both of five characters or more, same suffix | `coporation.example` | `coprotion.example` |
+//! | other suffix | same label, of four characters or more, other suffix | `corporation.co.uk` | `corporations.test` |
+//!
+//! # Finding them without going through all
+//! A [`DomainShape`] gives keys: few for an index of the domains that are owned, few for asking. Two domains of which
+//! one imitates the other share a key; those who share one are compared. For one edit these are the halves of the label
+//! (the pigeonhole principle: one edit leaves one half as it was), with the length of the indexed label, so that the
+//! half is taken at the same place. A swap over the middle spoils both halves; the one who asks undoes it and asks for
+//! the whole label.
+//!
+//! Keys that are stored hold only as long as the tables behind them: the Unicode version, which the segment records, and
+//! the Public Suffix List, which it does not. Two programs with different lists may miss an imitation under a suffix
+//! that only one of them knows; they never take one for another, because whoever asks compares.
+
+use idna::AsciiDenyList;
+use idna::uts46::{Hyphens, Uts46};
+use persondb_protocol::matching::LookalikeKind;
+use smallvec::SmallVec;
+
+/// Shortest label that is compared by its look, in characters.
+pub const LABEL_CHARS_MIN_SKELETON: usize = 3;
+/// Shortest label that is compared under another suffix, in characters.
+pub const LABEL_CHARS_MIN_SUFFIX: usize = 4;
+/// Shortest label, on both sides, that is compared with one edit, in characters.
+pub const LABEL_CHARS_MIN_EDIT: usize = 5;
+
+/// A domain made ready for comparing: once a message, or once a build.
+#[derive(Clone, Debug)]
+pub struct DomainShape<'d> {
+    /// The registrable domain.
+    registrable: &'d str,
+    suffix: &'d str,
+    /// The label as readers see it.
+    label: SmallVec<[char; 64]>,
+    skeleton: String,
+}
+
+impl<'d> DomainShape<'d> {
+    /// The shape of a domain key (see [`domain_key`](crate::normalize::domain_key)).
+    ///
+    /// None where nobody can have registered it: a single label, a public suffix itself.
+    #[must_use]
+    pub fn of(domain: &'d str) -> Option<Self> {
+        let registrable = psl::domain_str(domain)?;
+        let (label, suffix) = registrable.split_once('.')?;
+        let label = as_seen(label);
+        let skeleton = skeleton(&label);
+        Some(Self { registrable, suffix, label: label.chars().collect(), skeleton })
+    }
+
+    /// How one of the two imitates the other, by the strongest rule; it is symmetric. None where neither does, and for
+    /// hosts of one registrable domain.
+    #[must_use]
+    pub fn compare(&self, other: &DomainShape<'_>) -> Option<LookalikeKind> {
+        if self.registrable == other.registrable {
+            return None;
+        }
+        let shorter = self.label.len().min(other.label.len());
+        if self.suffix != other.suffix {
+            let is_same = shorter >= LABEL_CHARS_MIN_SUFFIX && self.label == other.label;
+            return is_same.then_some(LookalikeKind::OtherSuffix);
+        }
+        if shorter >= LABEL_CHARS_MIN_SKELETON && self.skeleton == other.skeleton {
+            return Some(LookalikeKind::Skeleton);
+        }
+        let is_edit = shorter >= LABEL_CHARS_MIN_EDIT && is_one_edit(&self.label, &other.label);
+        is_edit.then_some(LookalikeKind::OneEdit)
+    }
+
+    /// Calls `visit` with the keys under which an owned domain is to be found: at most four.
+    pub fn for_each_index_key(&self, mut visit: impl FnMut(&[u8])) {
+        let mut key = Key::default();
+        self.common_keys(&mut key, &mut visit);
+        let length = self.label.len();
+        if length >= LABEL_CHARS_MIN_EDIT {
+            let (first, second) = self.label.split_at(length / 2);
+            visit(key.of(Rule::FirstHalf(length), first, self.suffix));
+            visit(key.of(Rule::SecondHalf(length), second, self.suffix));
+        }
+    }
+
+    /// Calls `visit` with the keys to ask for: at most nine. Whoever is found has to be [compared](Self::compare).
+    pub fn for_each_query_key(&self, mut visit: impl FnMut(&[u8])) {
+        let mut key = Key::default();
+        self.common_keys(&mut key, &mut visit);
+        let length = self.label.len();
+        if length < LABEL_CHARS_MIN_EDIT {
+            return;
+        }
+        for indexed in (length - 1).max(LABEL_CHARS_MIN_EDIT)..=length + 1 {
+            let half = indexed / 2;
+            visit(key.of(Rule::FirstHalf(indexed), &self.label[..half], self.suffix));
+            visit(key.of(Rule::SecondHalf(indexed), &self.label[length - (indexed - half)..], self.suffix));
+        }
+        let mut swapped = self.label.clone();
+        swapped.swap(length / 2 - 1, length / 2);
+        if swapped != self.label {
+            visit(key.of(Rule::Label, &swapped, ""));
+        }
+    }
+
+    fn common_keys(&self, key: &mut Key, visit: &mut impl FnMut(&[u8])) {
+        if self.label.len() >= LABEL_CHARS_MIN_SKELETON {
+            let skeleton: SmallVec<[char; 64]> = self.skeleton.chars().collect();
+            visit(key.of(Rule::Skeleton, &skeleton, self.suffix));
+        }
+        if self.label.len() >= LABEL_CHARS_MIN_SUFFIX {
+            visit(key.of(Rule::Label, &self.label, ""));
+        }
+    }
+}
+
+/// How one of two domain keys imitates the other; see [`DomainShape::compare`].
+///
+/// ```
+/// use persondb_data::message::compare_domains;
+/// use persondb_protocol::matching::LookalikeKind;
+/// assert_eq!(compare_domains("c0rp.example", "corp.example"), Some(LookalikeKind::Skeleton));
+/// assert_eq!(compare_domains("corp.co.uk", "corp.example"), Some(LookalikeKind::OtherSuffix));
+/// assert_eq!(compare_domains("mail.corp.example", "corp.example"), None);
+/// ```
+#[must_use]
+pub fn compare_domains(a: &str, b: &str) -> Option<LookalikeKind> {
+    DomainShape::of(a)?.compare(&DomainShape::of(b)?)
+}
+
+/// Which rule a key belongs to; the first byte of the key.
+#[derive(Clone, Copy, Debug)]
+enum Rule {
+    Skeleton,
+    Label,
+    FirstHalf(usize),
+    SecondHalf(usize),
+}
+
+/// Where keys are written.
+#[derive(Debug, Default)]
+struct Key(SmallVec<[u8; 256]>);
+
+impl Key {
+    fn of(&mut self, rule: Rule, characters: &[char], suffix: &str) -> &[u8] {
+        let (number, length) = match rule {
+            Rule::Skeleton => (0, 0),
+            Rule::Label => (1, 0),
+            Rule::FirstHalf(length) => (2, length),
+            Rule::SecondHalf(length) => (3, length),
+        };
+        self.0.clear();
+        // A label has at most 63 characters.
+        self.0.extend_from_slice(&[number, u8::try_from(length).unwrap_or(u8::MAX)]);
+        for character in characters {
+            self.0.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        self.0.push(b'.');
+        self.0.extend_from_slice(suffix.as_bytes());
+        &self.0
+    }
+}
+
+/// An A-label as readers see it; what is no valid one, as it stands.
+fn as_seen(label: &str) -> std::borrow::Cow<'_, str> {
+    if !label.starts_with("xn--") {
+        return label.into();
+    }
+    match Uts46::new().to_unicode(label.as_bytes(), AsciiDenyList::EMPTY, Hyphens::Allow) {
+        (text, Ok(())) => text,
+        _ => label.into(),
+    }
+}
+
+/// What a label looks like. Labels are lower case, so the skeleton's capitals (`0` → `O`) are folded again.
+fn skeleton(label: &str) -> String {
+    let mut out = String::with_capacity(label.len() + 8);
+    for character in unicode_security::skeleton(label).flat_map(char::to_lowercase) {
+        match character {
+            'i' => out.push('l'),
+            'v' if out.ends_with('v') => {
+                out.pop();
+                out.push('w');
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Whether one insertion, deletion, replacement or swap of neighbours makes one of the other (not zero).
+fn is_one_edit(a: &[char], b: &[char]) -> bool {
+    let same_start = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[same_start..], &b[same_start..]);
+    let same_end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    match (&a[..a.len() - same_end], &b[..b.len() - same_end]) {
+        ([_], [] | [_]) | ([], [_]) => true,
+        ([a0, a1], [b0, b1]) => a0 == b1 && a1 == b0,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use LookalikeKind::{OneEdit, OtherSuffix, Skeleton};
+
+    fn found_by_key(asked: &str, owned: &str) -> bool {
+        let (asked, owned) = (DomainShape::of(asked).unwrap(), DomainShape::of(owned).unwrap());
+        let mut keys = HashSet::new();
+        owned.for_each_index_key(|key| {
+            keys.insert(key.to_vec());
+        });
+        let mut found = false;
+        asked.for_each_query_key(|key| found |= keys.contains(key));
+        found
+    }
+
+    #[test]
+    fn imitations_are_told_and_near_misses_are_not() {
+        let (cyrillic_a, microsoft) = ("xn--pypal-4ve.com", "microsoft.com");
+        for (a, b, expected) in [
+            ("c0rp.com", "corp.com", Some(Skeleton)),
+            ("corp.com", "corn.com", None),
+            (cyrillic_a, "paypal.com", Some(Skeleton)),
+            ("paypai.com", "paypal.com", Some(Skeleton)),
+            ("paypa1.com", "paypal.com", Some(Skeleton)),
+            ("rnicrosoft.com", microsoft, Some(Skeleton)),
+            ("micros0ft.com", microsoft, Some(Skeleton)),
+            ("vvalmart.com", "walmart.com", Some(Skeleton)),
+            ("mail.micros0ft.com", "login.microsoft.com", Some(Skeleton)),
+            ("micros0ft.net", microsoft, None),
+            ("mircosoft.com", microsoft, Some(OneEdit)),
+            ("microsofts.com", microsoft, Some(OneEdit)),
+            ("microsof.com", microsoft, Some(OneEdit)),
+            ("micrasoft.com", microsoft, Some(OneEdit)),
+            ("mircosfot.com", microsoft, None),
+            ("macrasoft.com", microsoft, None),
+            ("xn--mnchen-3ya.de", "munchen.de", Some(OneEdit)),
+            ("acme.com", "acne.com", None),
+            ("acmes.com", "acme.com", None),
+            ("ab.com", "ab.net", None),
+            ("acme.net", "acme.com", Some(OtherSuffix)),
+            ("www.acme.co.uk", "acme.com", Some(OtherSuffix)),
+            ("acme.web.app", "acme.com", Some(OtherSuffix)),
+            ("acme.evil.com", "acme.com", None),
+            ("acme.com.evil.com", "acme.com", None),
+            ("eu.acme.com", "acme.com", None),
+            ("acme.com", "acme.com", None),
+            ("com", "net", None),
+            ("co.uk", "acme.co.uk", None),
+            ("localhost", "localh0st", None),
+        ] {
+            assert_eq!(compare_domains(a, b), expected, "{a} {b}");
+            assert_eq!(compare_domains(b, a), expected, "{b} {a}");
+            if expected.is_some() {
+                assert!(found_by_key(a, b) && found_by_key(b, a), "{a} {b}: no common key");
+            }
+        }
+    }
+
+    #[test]
+    fn skeletons_are_of_the_unicode_version_of_all_keys() {
+        let (major, minor, patch) = crate::normalize::UNICODE_VERSION;
+        let expected = (u64::from(major), u64::from(minor), u64::from(patch));
+        assert_eq!(unicode_security::UNICODE_VERSION, expected);
+    }
+
+    #[test]
+    fn an_unrelated_domain_shares_no_key() {
+        assert!(!found_by_key("unrelated.com", "microsoft.com"));
+        assert!(!found_by_key("mircosfot.com", "microsoft.net"));
+    }
+
+    proptest! {
+        #[test]
+        fn one_edit_anywhere_is_found_by_a_key_and_by_comparing(
+            label in "[a-z]{5,20}", place in 0_usize..20, letter in prop::char::range('a', 'z'), edit in 0..4,
+        ) {
+            let mut edited: Vec<char> = label.chars().collect();
+            let place = place % label.len();
+            match edit {
+                0 => edited.insert(place, letter),
+                1 => edited[place] = letter,
+                2 => { edited.remove(place); }
+                _ => { let next = (place + 1) % label.len(); if next > 0 { edited.swap(place, next); } }
+            }
+            let edited: String = edited.iter().collect();
+            prop_assume!(edited != label && edited.len() >= LABEL_CHARS_MIN_EDIT);
+            let (a, b) = (format!("{edited}.com"), format!("{label}.com"));
+            prop_assert!(matches!(compare_domains(&a, &b), Some(OneEdit | Skeleton)));
+            prop_assert!(found_by_key(&a, &b));
+        }
+
+        #[test]
+        fn any_text_has_a_bounded_number_of_keys(domain in ".{0,300}") {
+            if let Some(shape) = DomainShape::of(&domain) {
+                let (mut indexed, mut asked) = (0, 0);
+                shape.for_each_index_key(|_| indexed += 1);
+                shape.for_each_query_key(|_| asked += 1);
+                prop_assert!(indexed <= 4 && asked <= 9);
+            }
+        }
+    }
+}

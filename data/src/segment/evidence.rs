@@ -1,0 +1,124 @@
+//! What [matching](crate::matching) asks of a segment beside look-ups by address.
+
+use persondb_protocol::Prefetch;
+use persondb_protocol::matching::MatchedField;
+use smallvec::SmallVec;
+
+use super::scratch::with_scratch;
+use super::{Corrupt, DomainLine, KeyHasher, LookupError, PersonRef, Segment, for_each_name, reach};
+use crate::normalize::names::{Name, Reach, for_each_query_key};
+
+/// Ordinals that one question about a name gathers before they are sorted.
+const GATHERED_MAX: usize = 4096;
+
+impl<B: Prefetch> Segment<B> {
+    /// Name of a tenant, and number of its people.
+    pub(crate) fn tenant(&self, code: u32) -> Result<(&str, u64), Corrupt> {
+        self.parts().tenants()?.get(code)
+    }
+
+    /// Codes of those tenants that there are. O(tenants).
+    pub(crate) fn tenant_codes(&self, wanted: &[String]) -> Result<SmallVec<[u32; 8]>, Corrupt> {
+        let mut codes = SmallVec::new();
+        for (tenant, code) in self.tenants().zip(0..) {
+            let (tenant, _) = tenant?;
+            if wanted.iter().any(|wanted| wanted == tenant) {
+                codes.push(code);
+            }
+        }
+        Ok(codes)
+    }
+
+    /// Calls `visit` with what each tenant knows of a domain, which is a key.
+    pub(crate) fn for_each_domain_line<'s>(
+        &'s self,
+        domain: &[u8],
+        visit: impl FnMut(DomainLine<'s>) -> Result<(), LookupError>,
+    ) -> Result<(), LookupError> {
+        self.parts().for_each_domain_line(domain, visit)
+    }
+
+    /// Calls `visit` with the domains that may be meant by a key of a look-alike: whoever asks compares.
+    pub(crate) fn for_each_lookalike_line<'s>(
+        &'s self,
+        key: &[u8],
+        mut visit: impl FnMut(DomainLine<'s>) -> Result<(), LookupError>,
+    ) -> Result<(), LookupError> {
+        let parts = self.parts();
+        let domains = parts.domains()?;
+        let hash = parts.view.hasher.lookalike(key);
+        parts.candidates(&parts.view.lookalike_index, hash, |place| visit(domains.get(place.0)?))
+    }
+
+    /// People of these tenants who may bear the name, each once, in the order of their ordinals, at most
+    /// `limit`. Their rows are on their way.
+    ///
+    /// All lines of the index are asked for before the first is read, for all tenants.
+    pub(crate) fn people_named(
+        &self,
+        name: &Name,
+        tenants: &[u32],
+        limit: usize,
+    ) -> Result<SmallVec<[PersonRef<'_>; 8]>, LookupError> {
+        let parts = self.parts();
+        let index = &parts.view.name_index;
+        let mut seeds = SmallVec::<[u64; 16]>::new();
+        for &tenant in tenants {
+            seeds.push(parts.view.hasher.tenant(self.tenant(tenant)?.0));
+        }
+        let mut hashes = SmallVec::<[u64; 64]>::new();
+        for_each_query_key(name, |key| {
+            hashes.extend(seeds.iter().map(|&seed| KeyHasher::name(seed, key.bytes())));
+        });
+        hashes.sort_unstable();
+        hashes.dedup();
+        for &hash in &hashes {
+            self.bytes().prefetch(index.range.start + index.layout.bucket_offset(hash));
+        }
+        let mut ordinals = SmallVec::<[u32; 64]>::new();
+        for &hash in &hashes {
+            let gathered = parts.candidates(index, hash, |ordinal| {
+                if ordinals.len() >= GATHERED_MAX {
+                    return Err(LookupError::TooMany);
+                }
+                ordinals.push(ordinal.0);
+                Ok(())
+            });
+            match gathered {
+                // A name that thousands share: those who were met will do.
+                Ok(()) | Err(LookupError::TooMany) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        ordinals.sort_unstable();
+        ordinals.dedup();
+        ordinals.truncate(limit);
+        for &ordinal in &ordinals {
+            self.ask_for_row(ordinal);
+        }
+        let mut people = SmallVec::new();
+        for ordinal in ordinals {
+            let person = PersonRef::new(parts, ordinal)?;
+            // Others only share the fingerprint.
+            if tenants.contains(&person.tenant_code()?) {
+                people.push(person);
+            }
+        }
+        Ok(people)
+    }
+}
+
+impl PersonRef<'_> {
+    /// Calls `visit` with each of the person's names, where it is from, and how far from it one may be.
+    pub(crate) fn for_each_name(
+        &self,
+        mut visit: impl FnMut(MatchedField, &str, Reach),
+    ) -> Result<(), Corrupt> {
+        let mut joined = String::new();
+        with_scratch(|scratch| {
+            let fields = self.decode(self.schema().name_places(), scratch)?;
+            let reach = reach(&fields)?;
+            for_each_name(&fields, &mut joined, |field, name| visit(field, name, reach))
+        })
+    }
+}
