@@ -3,7 +3,7 @@
 //! # How it works
 //! A bucketed hash table that is built once. A bucket is one cache line: fingerprints of one byte in
 //! ascending order, then the references they guard, as many bits each as this index needs; 16 of both for
-//! up to 16.7 million people, never fewer than 12. The bucket is chosen by the high bits of the hash
+//! 10 million people, 18 for a million, 12 to 24 in all. The bucket is chosen by the high bits of the hash
 //! (multiply-shift, Lemire 2016), the fingerprint is its low byte, never 0.
 //!
 //! What finds no room goes on to the next bucket, and it is always the keys with the greatest fingerprints
@@ -33,9 +33,7 @@
 //! # Trade-offs
 //! 4.6 bytes a key; nothing can be added without building anew. A fingerprint of one byte lets 7 of 100
 //! absent keys meet one and read a row in vain; two bytes would let none, for a third more space. The
-//! few keys with the greatest fingerprints may have to read some dozen lines, one behind the other. An
-//! index with narrow references could hold more than 16 in a bucket, but what two words compare is
-//! quicker, and small indexes cost little. A minimal perfect hash with fingerprints needs about the same
+//! few keys with the greatest fingerprints may have to read some dozen lines, one behind the other. A minimal perfect hash with fingerprints needs about the same
 //! bytes, but one more dependent read, and its own verification of hostile bytes.
 
 use zerocopy::little_endian::U32;
@@ -45,8 +43,10 @@ use super::{CANDIDATES_MAX, Corrupt, LookupError, Ordinal};
 
 /// One cache line.
 pub(super) const BUCKET_SIZE: usize = 64;
-/// As many fingerprints as two words hold.
-const SLOT_COUNT_MAX: usize = 16;
+/// Words of fingerprints that are compared.
+const WORD_COUNT: usize = 3;
+/// As many fingerprints as they hold.
+const SLOT_COUNT_MAX: usize = 8 * WORD_COUNT;
 /// Widest reference.
 pub(super) const REFERENCE_BITS_MAX: u32 = 32;
 /// Most buckets that a look-up reads behind its home: a bound for hostile bytes; random hashes need about
@@ -101,26 +101,19 @@ pub(crate) struct IndexLayout {
     pub(super) word_count: u32,
     reference_bits: u32,
     slot_count: usize,
-    /// The bytes of a bucket's second word that are fingerprints, and how far up the last one is.
-    second_mask: u64,
-    last_shift: u32,
+    /// Which bytes of a bucket's first words are fingerprints.
+    masks: [u64; WORD_COUNT],
 }
 
 impl IndexLayout {
     /// The layout with references of this width; no buckets yet.
     pub(super) fn new(reference_bits: u32) -> Self {
         let slot_count = slot_count(reference_bits);
-        let last_shift = 8 * (u32::try_from(slot_count).expect("at most 16") - 9);
-        Self {
-            home_count: 1,
-            spill_max: 0,
-            ordinal_end: 0,
-            word_count: 0,
-            reference_bits,
-            slot_count,
-            second_mask: u64::MAX >> (56 - last_shift),
-            last_shift,
-        }
+        let masks = std::array::from_fn(|word| {
+            let left = slot_count.saturating_sub(8 * word).min(8);
+            u64::MAX.checked_shr(u32::try_from(64 - 8 * left).unwrap_or(64)).unwrap_or(0)
+        });
+        Self { home_count: 1, spill_max: 0, ordinal_end: 0, word_count: 0, reference_bits, slot_count, masks }
     }
 
     /// Checks the head and the sizes. O(1).
@@ -154,7 +147,7 @@ impl IndexLayout {
         head.ordinal_end = self.ordinal_end.into();
         head.word_count = self.word_count.into();
         head.reference_bits = self.reference_bits.into();
-        head.slot_count = u32::try_from(self.slot_count).expect("at most 16").into();
+        head.slot_count = u32::try_from(self.slot_count).expect("at most 24").into();
     }
 
     /// Bytes of the whole section.
@@ -197,7 +190,7 @@ impl IndexLayout {
         visit: impl FnMut(Ordinal) -> Result<(), LookupError>,
     ) -> Result<(), LookupError> {
         let matches = self.matches(self.home_bucket(section, hash)?, fingerprint(hash));
-        if matches.slots == [0; 2] && !matches.goes_on {
+        if matches.slots == [0; WORD_COUNT] && !matches.goes_on {
             return Ok(());
         }
         self.candidates_from_home(section, hash, visit)
@@ -260,17 +253,17 @@ impl IndexLayout {
         bucket.ok_or_else(|| Corrupt::new("bucket reaches beyond its section"))
     }
 
-    /// Compares all fingerprints of a bucket at once: two words of eight.
+    /// Compares all fingerprints of a bucket at once: three words of eight.
     #[inline]
     fn matches(&self, bucket: &Bucket, fingerprint: u8) -> Matches {
         let pattern = u64::from_le_bytes([fingerprint; 8]);
         let (words, _) = bucket.as_chunks();
-        let [low, high] = [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])];
-        // Free slots come last: where there is one, this is 0 and nothing is behind the bucket. The shift is
-        // below 64; wrapping_shr spares its check.
-        let [greatest, ..] = high.wrapping_shr(self.last_shift).to_le_bytes();
+        // Free slots come last: where there is one, this is 0 and nothing is behind the bucket.
+        let greatest = bucket[(self.slot_count - 1) % BUCKET_SIZE];
         Matches {
-            slots: [zero_bytes(low ^ pattern), zero_bytes(high ^ pattern) & self.second_mask],
+            slots: std::array::from_fn(|word| {
+                zero_bytes(u64::from_le_bytes(words[word]) ^ pattern) & self.masks[word]
+            }),
             goes_on: greatest != 0 && fingerprint >= greatest,
         }
     }
@@ -323,7 +316,7 @@ impl IndexLayout {
 #[derive(Debug)]
 struct Matches {
     /// The high bit of each byte that agrees.
-    slots: [u64; 2],
+    slots: [u64; WORD_COUNT],
     /// Whether further buckets may have the key.
     goes_on: bool,
 }
@@ -333,18 +326,15 @@ impl Iterator for Matches {
 
     #[inline]
     fn next(&mut self) -> Option<usize> {
-        let word = usize::from(self.slots[0] == 0);
+        let word = self.slots.iter().position(|slots| *slots != 0)?;
         let slots = &mut self.slots[word];
-        if *slots == 0 {
-            return None;
-        }
         let slot = 8 * word + slots.trailing_zeros() as usize / 8;
         *slots &= *slots - 1;
         Some(slot)
     }
 }
 
-/// Slots that fit into a bucket: 12 to 16.
+/// Slots that fit into a bucket: 12 to 24.
 fn slot_count(reference_bits: u32) -> usize {
     (8 * BUCKET_SIZE / (8 + reference_bits as usize)).min(SLOT_COUNT_MAX)
 }
@@ -391,7 +381,7 @@ mod tests {
         assert!(IndexLayout::open(&bytes[..bytes.len() - 1]).is_err());
         assert!(IndexLayout::open(&[]).is_err());
         let wrong =
-            [(0, 0), (0, u32::MAX), (4, SPILL_MAX + 1), (12, u32::MAX), (16, 0), (16, 33), (20, 0), (20, 17)];
+            [(0, 0), (0, u32::MAX), (4, SPILL_MAX + 1), (12, u32::MAX), (16, 0), (16, 33), (20, 0), (20, 23)];
         for (place, wrong) in wrong {
             let mut bytes = bytes.clone();
             bytes[place..place + 4].copy_from_slice(&wrong.to_le_bytes());
