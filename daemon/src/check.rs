@@ -53,6 +53,7 @@ pub fn check(config: &Config) -> Check {
         ("aliases", path(&config.input.aliases, "none")),
         ("domains", path(&config.input.domains, "none")),
         ("tenant", option(config.input.tenant.clone(), "from the files")),
+        ("preset", option(config.input.preset.map(|preset| preset.to_string()), "by header")),
         (
             "columns",
             if config.input.columns.is_empty() {

@@ -2,59 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
+mod common;
+
 use std::fmt::Write as _;
-use std::path::Path;
 
-use persondb_data::builder::{BuildOptions, build};
-use persondb_data::input::{InputSpec, Report};
-use persondb_data::segment::{Hits, Scope, Segment, to_people};
-use persondb_protocol::Generation;
-use persondb_protocol::answer::{Matched, Person};
+use common::{built, bytes_of, columns, options, people, spec_of, write};
+use persondb_data::builder::build;
+use persondb_data::input::InputSpec;
+use persondb_data::segment::{Scope, Segment};
+use persondb_protocol::answer::Matched;
 use proptest::prelude::*;
-
-fn options() -> BuildOptions {
-    BuildOptions {
-        generation: Generation(1),
-        load_started_boot_ns: 0,
-        built_at_wall_ns: 0,
-        config_digest: [0; 16],
-        hash_seed: 42,
-        threads: 2,
-        rejects: None,
-    }
-}
-
-fn built(spec: &InputSpec) -> (Segment<Vec<u8>>, Report) {
-    let mut bytes = Vec::new();
-    let report = build(spec, &options(), &mut bytes, &mut |_| {}).unwrap();
-    let segment = Segment::open(bytes).unwrap();
-    segment.verify(None, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
-    (segment, report)
-}
-
-fn write(dir: &Path, name: &str, text: &str) -> std::path::PathBuf {
-    let path = dir.join(name);
-    std::fs::write(&path, text).unwrap();
-    path
-}
-
-fn spec_of(people: &str) -> (tempfile::TempDir, InputSpec) {
-    let dir = tempfile::tempdir().unwrap();
-    let spec = InputSpec { people: vec![write(dir.path(), "people.csv", people)], ..InputSpec::default() };
-    (dir, spec)
-}
-
-fn people(hits: &Hits<'_>) -> Vec<Person> {
-    to_people(hits).unwrap()
-}
 
 fn quoted(field: &str) -> String {
     format!("\"{}\"", field.replace('"', "\"\""))
-}
-
-fn columns(person: &Person) -> BTreeMap<&str, &str> {
-    person.columns.iter().map(|(header, value)| (header.as_str(), value.as_str())).collect()
 }
 
 const HEADER: &str = "tenant_id,person_id,email,aliases,display_name,given_name,family_name,note";
@@ -275,8 +235,7 @@ fn every_flipped_byte_is_noticed_and_no_answer_panics() {
     let (_dir, spec) = spec_of(
         "tenant_id,person_id,email,display_name\na,1,jane@x.example,Jane Doe\nb,2,joe@y.example,Joe Roe\n",
     );
-    let mut bytes = Vec::new();
-    build(&spec, &options(), &mut bytes, &mut |_| {}).unwrap();
+    let (bytes, _) = bytes_of(&spec);
     let padding_only = |at: usize, segment: &Segment<Vec<u8>>| {
         let at = at as u64;
         let inside = |e: &&persondb_protocol::layout::SectionEntry| {
@@ -351,8 +310,7 @@ fn a_key_that_too_many_share_is_no_answer_and_never_absent() {
         writeln!(csv, "t{i},1,p{i}@x.example,all@x.example").unwrap();
     }
     let (_dir, spec) = spec_of(&csv);
-    let mut bytes = Vec::new();
-    build(&spec, &options(), &mut bytes, &mut |_| {}).unwrap();
+    let (bytes, _) = bytes_of(&spec);
     let segment = Segment::open(bytes).unwrap();
     // All 20,000 of them: what many share is looked up once.
     segment.verify(None, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();

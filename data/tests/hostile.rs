@@ -5,27 +5,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use persondb_data::builder::{BuildOptions, build};
+use common::{Random, bytes_of};
 use persondb_data::input::InputSpec;
 use persondb_data::segment::{Scope, Segment};
-use persondb_protocol::Generation;
 use persondb_protocol::layout::SectionKind;
 
-/// Numbers without a pattern, always the same (Steele, Lea, Flood 2014).
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
     fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).unwrap()
     }
@@ -79,11 +70,7 @@ fn segment(tenants: Tenants) -> Vec<u8> {
         .unwrap();
     }
     let dir = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = dir.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
+    let write = |name: &str, text: &str| common::write(dir.path(), name, text);
     let spec = InputSpec {
         people: vec![
             write("a.csv", &csv),
@@ -104,18 +91,7 @@ fn segment(tenants: Tenants) -> Vec<u8> {
     };
     let alone = InputSpec { people: spec.people[..1].to_vec(), ..InputSpec::default() };
     let spec = if tenants == Tenants::Alone { alone } else { spec };
-    let options = BuildOptions {
-        generation: Generation(1),
-        load_started_boot_ns: 0,
-        built_at_wall_ns: 0,
-        config_digest: [0; 16],
-        hash_seed: 42,
-        threads: 2,
-        rejects: None,
-    };
-    let mut bytes = Vec::new();
-    build(&spec, &options, &mut bytes, &mut |_| {}).unwrap();
-    bytes
+    bytes_of(&spec).0
 }
 
 /// Somebody of a tenant whose address is a template.

@@ -2,28 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::fmt::Write as _;
 
-use persondb_data::builder::{BuildOptions, build};
+use common::{Random, bytes_of};
 use persondb_data::input::InputSpec;
 use persondb_data::segment::Segment;
-use persondb_protocol::Generation;
 
 const PEOPLE: u64 = 20_000;
 /// What indexes, offsets and codes may cost beyond what text compresses by.
 const MORE_BYTES_A_PERSON: i64 = 12;
 
-/// Numbers without a pattern, always the same (Steele, Lea, Flood 2014).
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
     fn text(&mut self, letters: &[u8], from: u64, to: u64) -> String {
         let size = from + self.next() % (to - from + 1);
         (0..size)
@@ -68,20 +59,9 @@ fn more_bytes_a_person(letters: &[u8], (from, to): (u64, u64), further: Further)
         csv.push('\n');
     }
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("people.csv");
-    std::fs::write(&path, &csv).unwrap();
-    let spec = InputSpec { people: vec![path], ..InputSpec::default() };
-    let options = BuildOptions {
-        generation: Generation(1),
-        load_started_boot_ns: 0,
-        built_at_wall_ns: 0,
-        config_digest: [0; 16],
-        hash_seed: 42,
-        threads: 2,
-        rejects: None,
-    };
-    let mut bytes = Vec::new();
-    build(&spec, &options, &mut bytes, &mut |_| {}).unwrap();
+    let people = vec![common::write(dir.path(), "people.csv", &csv)];
+    let spec = InputSpec { people, ..InputSpec::default() };
+    let (bytes, _) = bytes_of(&spec);
     assert_eq!(u64::from(Segment::open(&bytes[..]).unwrap().people_count()), PEOPLE);
     (i64::try_from(bytes.len()).unwrap() - i64::try_from(csv.len()).unwrap()) / i64::try_from(PEOPLE).unwrap()
 }

@@ -1,7 +1,6 @@
 //! Rows as people, aliases and domains: what is understood, what is rejected, what is said about it.
 #![allow(clippy::unwrap_used, reason = "helpers outside of #[test] functions are tests too")]
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -34,8 +33,9 @@ impl Fixture {
 
     fn each(&self, tenant: Option<&str>, mut visit: impl FnMut(&PersonRow<'_>)) {
         let source = self.source();
+        let spec = InputSpec { tenant: tenant.map(str::to_owned), ..InputSpec::default() };
         let header = read_header(&source, &self.limits).unwrap();
-        let mapping = Mapping::from_header(&header, &BTreeMap::new(), tenant).unwrap();
+        let mapping = Mapping::from_header(&header, &spec).unwrap();
         let mut sink = |batch: persondb_data::input::RowBatch| {
             batch.rows().for_each(|row| visit(&PersonRow::new(row, &mapping)));
             ControlFlow::Continue(())
@@ -46,7 +46,9 @@ impl Fixture {
     fn report(&self, tenant: Option<&str>) -> Report {
         let mut report = Report::new(std::slice::from_ref(&self.path));
         self.each(tenant, |person| match classify(person, &self.limits) {
-            Verdict::Accepted(acceptance) => report.accept(&person.row(), acceptance),
+            Verdict::Accepted(acceptance) => {
+                report.accept(&person.row(), person.mapping().headers(), acceptance);
+            }
             Verdict::Rejected(reject) => report.reject(&person.row(), person.mapping().headers(), reject),
         });
         report
@@ -211,7 +213,9 @@ fn reports_of_several_workers_give_the_report_of_one() {
         let which = usize::try_from(2 - person.row().row_number() / 10 % 3).unwrap();
         let report = workers[which].get_or_insert_with(|| Report::new(std::slice::from_ref(&fixture.path)));
         match classify(person, &fixture.limits) {
-            Verdict::Accepted(acceptance) => report.accept(&person.row(), acceptance),
+            Verdict::Accepted(acceptance) => {
+                report.accept(&person.row(), person.mapping().headers(), acceptance);
+            }
             Verdict::Rejected(reject) => report.reject(&person.row(), person.mapping().headers(), reject),
         }
     });

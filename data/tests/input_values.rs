@@ -2,7 +2,8 @@
 
 use persondb_data::input::values::AddressValue::{Address, Invalid, OtherType};
 use persondb_data::input::values::{
-    AddressError, Separator, addresses, check_address, is_domain, read_address, texts, unwrap_address,
+    AddressError, AddressValue, Separator, addresses, check_address, is_domain, is_guest_name,
+    primary_address, read_address, texts, unwrap_address,
 };
 use proptest::prelude::*;
 
@@ -146,6 +147,53 @@ fn a_separator_that_was_named_is_the_only_one() {
 }
 
 #[test]
+fn lists_with_types_end_where_the_next_type_begins_and_the_primary_one_is_in_capitals() {
+    let x500 = "X500:/o=Corp/ou=Exchange Administrative Group (FYDI)/cn=Recipients/cn=a, b";
+    let x400 = "X400:C=US;A= ;P=Corp;S=Doe;";
+    for separator in ["; ", ", ", " ", "\n", "|"] {
+        let list = ["smtp:a@x.org", x500, "SMTP:b@x.org", x400, "SIP:b@x.org"].join(separator);
+        let expected = [
+            Address("a@x.org"),
+            OtherType(x500),
+            Address("b@x.org"),
+            OtherType(x400),
+            OtherType("SIP:b@x.org"),
+        ];
+        let found: Vec<_> = addresses(&list, Separator::Typed).collect();
+        // A separator at the end of a piece is gone with the space around it.
+        let same = |(found, expected): (&AddressValue<'_>, &AddressValue<'_>)| match (found, expected) {
+            (OtherType(found), OtherType(expected)) => expected.starts_with(found.trim_end_matches(';')),
+            _ => found == expected,
+        };
+        assert!(found.len() == 5 && found.iter().zip(&expected).all(same), "{separator:?}: {found:?}");
+        assert_eq!(primary_address(&list, Some(Separator::Typed)), "b@x.org", "{separator:?}");
+    }
+    for (list, expected, primary) in [
+        ("a@x.org;b@x.org", vec![Address("a@x.org"), Address("b@x.org")], "a@x.org"),
+        ("smtp:a@x.org, b@x.org", vec![Address("a@x.org"), Address("b@x.org")], "a@x.org"),
+        ("{smtp:a@x.org, SMTP:b@x.org}", vec![Address("a@x.org"), Address("b@x.org")], "b@x.org"),
+        ("SIP:a@x.org", vec![OtherType("SIP:a@x.org")], ""),
+        ("nobody", vec![Invalid("nobody")], "nobody"),
+        ("a+b@x.org", vec![Address("a+b@x.org")], "a+b@x.org"),
+        ("", vec![], ""),
+    ] {
+        assert_eq!(addresses(list, Separator::Typed).collect::<Vec<_>>(), expected, "{list}");
+        assert_eq!(primary_address(list, Some(Separator::Typed)), primary, "{list}");
+    }
+    assert_eq!(primary_address("a@x.org;b@x.org", None), "a@x.org;b@x.org", "no list where none is meant");
+}
+
+#[test]
+fn a_guest_is_told_by_the_mark_in_the_sign_in_name_and_by_nothing_like_it() {
+    for name in ["jane_x.org#EXT#@t.onmicrosoft.example", "j#ext#@t.example", "j#x#EXT#@t.example"] {
+        assert!(is_guest_name(name), "{name}");
+    }
+    for name in ["jane@x.org", "j#EXT@t.example", "jEXT#@t.example", "#EXT#", "a@#EXT#", ""] {
+        assert!(!is_guest_name(name), "{name}");
+    }
+}
+
+#[test]
 fn names_are_separated_at_semicolons_and_never_at_commas() {
     let names: Vec<_> = texts(" Doe, Jane ; ヤマダ 太郎|Smith\n\n", Separator::Generic).collect();
     assert_eq!(names, ["Doe, Jane", "ヤマダ 太郎", "Smith"]);
@@ -154,6 +202,19 @@ fn names_are_separated_at_semicolons_and_never_at_commas() {
 }
 
 proptest! {
+    #[test]
+    fn the_primary_address_is_a_part_of_any_value(text in "(SMTP:|smtp:|X500:|[a-c@.,;| \n<>{}]){0,20}") {
+        for list in [None, Some(Separator::Typed), Some(Separator::Generic), Some(Separator::Only(','))] {
+            let primary = primary_address(&text, list);
+            prop_assert!(text.contains(primary));
+            if let Some(separator) = list {
+                let mut pieces = addresses(&text, separator);
+                let among_them = pieces.any(|piece| piece == AddressValue::Address(primary));
+                prop_assert!(among_them || check_address(primary).is_err());
+            }
+        }
+    }
+
     #[test]
     fn any_text_is_taken_apart_without_loss_of_its_addresses(text in "[a-c@.,;| \n<>{}\":é]{0,40}") {
         for value in addresses(&text, Separator::Generic) {

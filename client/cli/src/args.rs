@@ -16,7 +16,7 @@ use persondb_protocol::DatasetName;
 
 pub(crate) use self::options::{
     BuildArgs, CheckArgs, CleanupArgs, CompletionsArgs, DomainArgs, GetArgs, InputArgs, LookupOptions,
-    ManArgs, NameArgs, PersonArgs, RollArgs, RollbackArgs, SegmentArgs, Via,
+    ManArgs, NameArgs, PersonArgs, RollArgs, RollbackArgs, SegmentArgs, Via, column_table,
 };
 use crate::demo::{self, DemoArgs};
 use crate::load::{self, LoadArgs};
@@ -182,8 +182,10 @@ Reads the files as the daemon would and publishes nothing. Ends with 2 when the 
 
 Examples:
   persondb check people.csv
+  persondb check User_Download.csv --tenant acme      exports of admin consoles name no tenant
+  persondb check people.csv --preset generic --column email='Work Mail'
   persondb check 'exports/*.csv.zst' --aliases aliases.csv --rejects rejects.csv
-  persondb check people.csv --tenant acme --json")]
+  persondb check people.csv --json")]
     Check(CheckArgs),
     /// Build a segment into a file
     #[command(after_help = "\

@@ -8,7 +8,7 @@ use persondb_protocol::Generation;
 use persondb_protocol::answer::{Answer, Person, Reason, Unavailable};
 use persondb_protocol::control::{KEY_SIZE_MAX, NAME_SIZE_MAX};
 
-use crate::args::{Globals, LookupOptions, Via};
+use crate::args::{Globals, LookupOptions, Via, column_table};
 use crate::build;
 use crate::exit::Failure;
 use crate::render::Found;
@@ -39,7 +39,13 @@ const OFFLINE: Generation = Generation(0);
 
 impl Source {
     /// Opens what the options name. A missing daemon is no failure here: the answers will say so.
-    pub(crate) fn open(globals: &Globals, options: &LookupOptions) -> Result<Self, Failure> {
+    ///
+    /// Of a file beside `--offline` that names no tenant, everybody is of the tenant that is asked about.
+    pub(crate) fn open(
+        globals: &Globals,
+        options: &LookupOptions,
+        tenant: Option<&str>,
+    ) -> Result<Self, Failure> {
         if options.offline.is_empty() {
             return Ok(Self::Live(client(globals, options)?));
         }
@@ -47,7 +53,9 @@ impl Source {
             people: options.offline.clone(),
             aliases: options.aliases.clone(),
             domains: options.domains.clone(),
-            tenant: options.tenant_constant.clone(),
+            tenant: options.tenant_constant.as_deref().or(tenant).map(str::to_owned),
+            preset: options.preset,
+            columns: column_table(&options.columns),
             ..InputSpec::default()
         };
         let (bytes, _) = build::in_memory(&spec, None)?;
@@ -72,6 +80,15 @@ impl Source {
 }
 
 impl Question<'_> {
+    /// The tenant whose people are meant, where it is one.
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        match *self {
+            Self::Address { tenant } | Self::Person { tenant } => tenant,
+            Self::Name { tenant, .. } => Some(tenant),
+            Self::Domain => None,
+        }
+    }
+
     /// The limits of the socket hold for every way, so that all give the same answer.
     fn over_limit(&self, key: &str) -> Option<Unavailable> {
         let (limit, tenant) = match *self {

@@ -15,7 +15,7 @@ use persondb_protocol::Generation;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use crate::args::{BuildArgs, Globals, InputArgs};
+use crate::args::{BuildArgs, Globals, InputArgs, column_table};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Plain, grouped};
 use crate::progress::Bar;
@@ -65,6 +65,8 @@ pub(crate) fn spec(args: &InputArgs) -> InputSpec {
         aliases: args.aliases.clone(),
         domains: args.domains.clone(),
         tenant: args.tenant.clone(),
+        preset: args.preset,
+        columns: column_table(&args.columns),
         ..InputSpec::default()
     }
 }

@@ -45,7 +45,7 @@ fn run(
     queries: &[String],
     question: Question<'_>,
 ) -> Result<Exit, Failure> {
-    let source = Source::open(globals, options)?;
+    let source = Source::open(globals, options, question.tenant())?;
     let mut output = Output::stdout(globals.format());
     let mut exit = Exit::Done;
     let mut complaints = Vec::new();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use persondb_data::input::Preset;
 
 /// Flags; each overrides the key of the same name in the configuration file.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -32,6 +33,10 @@ pub struct Args {
     /// Tenant of every row that names none
     #[arg(long, value_name = "ID")]
     pub tenant: Option<String>,
+    /// What the people files are exports of: google, entra, exchange, okta, bamboohr, ldap, or generic
+    /// [default: found from each file's header]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<Preset>,
     /// Control socket [default: the first of the usual places that can be created]
     #[arg(long, value_name = "PATH", env = "PERSONDB_SOCKET")]
     pub socket: Option<PathBuf>,

@@ -1,10 +1,9 @@
 //! The configuration file. A key that nobody knows is an error that names it: a misspelt limit that is
 //! silently not applied is worse than a daemon that does not start.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use persondb_data::input::InputLimits;
+use persondb_data::input::{ColumnTable, InputLimits, Preset, column_table};
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
@@ -29,7 +28,9 @@ pub(super) struct File {
     pub(super) nice: Option<i32>,
     pub(super) threads: Option<usize>,
     pub(super) state_dir: Option<PathBuf>,
-    pub(super) columns: BTreeMap<String, String>,
+    pub(super) preset: Option<Preset>,
+    #[serde(deserialize_with = "column_table")]
+    pub(super) columns: ColumnTable,
     pub(super) validate: Rules,
     limits: toml::Table,
 }

@@ -8,10 +8,9 @@ mod args;
 mod file;
 pub mod size;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use persondb_data::input::InputSpec;
+use persondb_data::input::{ColumnTable, InputSpec, Preset};
 use persondb_protocol::layout::{LAYOUT_VERSION, NORM_VERSION};
 use persondb_protocol::name::NameError;
 use persondb_protocol::{DatasetName, ShmName};
@@ -103,6 +102,9 @@ pub enum ConfigError {
     /// Nothing to load.
     #[error("no people: expected --people PATH or people = [\"PATH\"] in the configuration file")]
     NoPeople,
+    /// Standard input, which cannot be read again at the next roll.
+    #[error("expected files, found - (standard input), which ends; write the rows to a file and name that")]
+    StandardInput,
     /// Clients would not trust what this process makes.
     #[error(
         "owner: clients are to trust uid {owner}, but this daemon runs as uid {uid}; start it as that user or as root"
@@ -134,6 +136,11 @@ impl Config {
         if people.is_empty() {
             return Err(ConfigError::NoPeople);
         }
+        let aliases = args.aliases.clone().or(file.aliases);
+        let domains = args.domains.clone().or(file.domains);
+        if people.iter().chain(&aliases).chain(&domains).any(|path| path.as_os_str() == "-") {
+            return Err(ConfigError::StandardInput);
+        }
         let rules = Rules { allow_shrink: args.allow_shrink || file.validate.allow_shrink, ..file.validate };
         check_rules(&rules)?;
         let group = |key, flag: &Option<String>, value: &Option<String>| {
@@ -149,9 +156,10 @@ impl Config {
             name: DatasetName::new(text(&args.name, &file.name).as_deref().unwrap_or("default"))?,
             input: InputSpec {
                 people,
-                aliases: args.aliases.clone().or(file.aliases),
-                domains: args.domains.clone().or(file.domains),
+                aliases,
+                domains,
                 tenant: args.tenant.clone().or(file.tenant),
+                preset: args.preset.or(file.preset),
                 columns: file.columns,
                 limits: input_limits,
             },
@@ -193,7 +201,8 @@ impl Config {
             aliases: &'a Option<PathBuf>,
             domains: &'a Option<PathBuf>,
             tenant: &'a Option<String>,
-            columns: &'a BTreeMap<String, String>,
+            preset: Option<Preset>,
+            columns: &'a ColumnTable,
             limits: &'a persondb_data::input::InputLimits,
         }
         let shape = Shape {
@@ -203,6 +212,7 @@ impl Config {
             aliases: &self.input.aliases,
             domains: &self.input.domains,
             tenant: &self.input.tenant,
+            preset: self.input.preset,
             columns: &self.input.columns,
             limits: &self.input.limits,
         };
@@ -297,7 +307,8 @@ mod tests {
     fn flags_win_over_the_file_and_the_file_over_defaults() {
         let args = Args { retain: Some(5), ..Args::default() };
         let text = "people = \"a.csv\"\nretain = 1\nname = \"eu\"\nmemory_max = \"2G\"\n[limits]\nclients_max = 7\n\
-                    record_bytes_max = 1000\n[validate]\npeople_min = 3\n[columns]\nemail = \"Post\"\n";
+                    record_bytes_max = 1000\n[validate]\npeople_min = 3\n[columns]\nemail = \"Post\"\n\
+                    aliases = [\"Old Post\", \"Older Post\"]\n";
         let config = with_file(text, args).unwrap();
         assert_eq!(config.retain, 5);
         assert_eq!(config.name.as_str(), "eu");
@@ -306,7 +317,8 @@ mod tests {
         assert_eq!(config.limits.cycle_s_max, 3600);
         assert_eq!(config.input.limits.record_bytes_max, 1000);
         assert_eq!(config.rules.people_min, 3);
-        assert_eq!(config.input.columns["email"], "Post");
+        assert_eq!(config.input.columns["email"], ["Post"]);
+        assert_eq!(config.input.columns["aliases"], ["Old Post", "Older Post"]);
         assert_eq!(config.input.people, [PathBuf::from("a.csv")]);
     }
 
@@ -337,6 +349,24 @@ mod tests {
             assert!(error.contains(key), "{error}");
         }
         assert!(matches!(with_file("", Args::default()), Err(ConfigError::NoPeople)));
+        for text in ["people = \"-\"", "people = \"a\"\naliases = \"-\""] {
+            assert!(matches!(with_file(text, Args::default()), Err(ConfigError::StandardInput)), "{text}");
+        }
+        assert!(with_file("people = \"./-\"", Args::default()).is_ok());
+    }
+
+    #[test]
+    fn a_preset_is_named_in_the_file_or_by_the_flag_and_an_unknown_one_is_told_all_of_them() {
+        let text = "people = \"a.csv\"\npreset = \"entra\"\n";
+        assert_eq!(with_file(text, Args::default()).unwrap().input.preset, Some(Preset::Entra));
+        let args = Args { preset: Some(Preset::Okta), ..Args::default() };
+        assert_eq!(with_file(text, args).unwrap().input.preset, Some(Preset::Okta));
+        assert_eq!(with_file("people = \"a.csv\"", Args::default()).unwrap().input.preset, None);
+        let error =
+            with_file("people = \"a.csv\"\npreset = \"azure\"", Args::default()).unwrap_err().to_string();
+        for part in ["azure", "preset", "entra", "ldap"] {
+            assert!(error.contains(part), "{part} not in {error}");
+        }
     }
 
     #[test]
@@ -348,6 +378,7 @@ mod tests {
         for other in [
             "people = [\"b\"]",
             "people = [\"a\"]\ntenant = \"t\"",
+            "people = [\"a\"]\npreset = \"google\"",
             "people = [\"a\"]\n[columns]\nemail = \"x\"",
         ] {
             assert_ne!(base.digest(), with_file(other, Args::default()).unwrap().digest(), "{other}");

@@ -61,7 +61,7 @@ impl Inputs {
         for path in &paths {
             let source = Source::open(path, &inputs.limits)?;
             let header = read_header(&source, &inputs.limits)?;
-            let schema = inputs.schema(Mapping::from_header(&header, &spec.columns, tenant)?)?;
+            let schema = inputs.schema(Mapping::from_header(&header, spec)?)?;
             inputs.stored_bytes += source.identity().size;
             inputs.people.push(PeopleFile { source, schema });
         }

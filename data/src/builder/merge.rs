@@ -4,7 +4,7 @@
 //! aliases become further addresses. Only runs where the first pass saw the same identifier twice; then the
 //! rows concerned (and no others) are held in memory until they are one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use persondb_protocol::answer::Matched;
 
@@ -175,53 +175,44 @@ fn one_of(
             return Err(BuildError::HashCollision);
         }
         report.warn(next.file, next.line, warning(WarningKind::DuplicatePerson));
-        let lost = lost_addresses(inputs, &one, &next)?;
+        let known = addresses_of(inputs, [&one, &next])?;
         if next.schema != one.schema {
             widen(inputs, &mut one, &next)?;
         }
         fill_blanks(inputs, &mut one, &next);
-        for (kind, address) in lost {
-            one.further.push(kind);
-            one.further.push_str(&address);
-            one.further.push('\n');
+        let held = addresses_of(inputs, [&one])?;
+        for (key, (kind, address)) in known {
+            if held.get(&key).is_none_or(|&(as_held, _)| as_held != kind && kind == FURTHER_ALIAS) {
+                one.further.push(kind);
+                one.further.push_str(&address);
+                one.further.push('\n');
+            }
         }
-        let known = std::mem::take(&mut one.further);
-        let mut lines: Vec<_> = known.lines().chain(next.further.lines()).collect();
-        let mut seen = HashSet::new();
-        lines.retain(|line| seen.insert(*line));
-        one.further = lines.iter().flat_map(|line| [line, "\n"]).collect();
     }
     Ok(one)
 }
 
-/// Addresses of `next` that a merged record would no longer hold (those of columns that `one` has filled),
-/// each with what it is. An address that was only personal so far and is the employee's own here counts as lost.
-fn lost_addresses(inputs: &Inputs, one: &Person, next: &Person) -> Result<Vec<(char, String)>, BuildError> {
+/// All addresses of these rows by their keys, each with what it is: to a person that has it in both ways it is
+/// their own, not a personal one.
+fn addresses_of<const N: usize>(
+    inputs: &Inputs,
+    people: [&Person; N],
+) -> Result<BTreeMap<Vec<u8>, (char, String)>, BuildError> {
     let mut buffer = KeyBuffer::new();
-    let (mut own, mut personal) = (HashSet::new(), HashSet::new());
-    let fields = PersonFields { person: one, columns: &inputs.columns[usize::from(one.schema)] };
-    for_each_address(&fields, |address, matched| {
-        if let Some(key) = address_key(address, &mut buffer) {
-            let known = if matched == Matched::PersonalKnown { &mut personal } else { &mut own };
-            known.insert(key.bytes().to_vec());
-        }
-        Ok(())
-    })?;
-    let mut lost = Vec::new();
-    let fields = PersonFields { person: next, columns: &inputs.columns[usize::from(next.schema)] };
-    for_each_address(&fields, |address, matched| {
-        let Some(key) = address_key(address, &mut buffer) else { return Ok(()) };
-        let key = key.bytes().to_vec();
-        if matched == Matched::PersonalKnown {
-            if !own.contains(&key) && personal.insert(key) {
-                lost.push((FURTHER_PERSONAL, address.to_owned()));
+    let mut found = BTreeMap::new();
+    for person in people {
+        let fields = PersonFields { person, columns: &inputs.columns[usize::from(person.schema)] };
+        for_each_address(&fields, |address, matched| {
+            let Some(key) = address_key(address, &mut buffer) else { return Ok(()) };
+            let kind = if matched == Matched::PersonalKnown { FURTHER_PERSONAL } else { FURTHER_ALIAS };
+            let known = found.entry(key.bytes().to_vec()).or_insert_with(|| (kind, address.to_owned()));
+            if kind == FURTHER_ALIAS {
+                known.0 = kind;
             }
-        } else if own.insert(key) {
-            lost.push((FURTHER_ALIAS, address.to_owned()));
-        }
-        Ok(())
-    })?;
-    Ok(lost)
+            Ok(())
+        })?;
+    }
+    Ok(found)
 }
 
 /// Gives `one` the columns of `next`'s file too.

@@ -145,7 +145,10 @@ fn scan_batch(
     let schema = usize::from(schema_number);
     let (mapping, columns) = (&inputs.mappings[schema], &inputs.columns[schema]);
     let email_place = roles[schema].email.map(usize::from);
-    let list_places = [Canonical::Aliases, Canonical::PersonalEmails].map(|column| columns.places(column));
+    let email_column = roles[schema].email.unwrap_or_default();
+    let second_emails = columns.places(Canonical::Email).get(1..).unwrap_or_default();
+    let list_places =
+        [second_emails, columns.places(Canonical::Aliases), columns.places(Canonical::PersonalEmails)];
     let manager_place = columns.places(Canonical::ManagerEmail).first().copied().map(usize::from);
     let hasher = worker.keys.hasher();
     let counted = is_counted(number);
@@ -189,7 +192,7 @@ fn scan_batch(
         worker.keys.add(&fields, tenant, accepted, &mut scanned.keyed, |key| {
             let domain = domain_of(key);
             if !outsider && inputs.is_foreign(tenant, domain) {
-                acceptance.warnings.insert(WarningKind::DomainNotOfTenant);
+                acceptance.warnings.insert_at(WarningKind::DomainNotOfTenant, email_column);
             }
             run.add(code, domain, domains);
             if links.has(hasher, accepted, email, key.bytes()) { PRIMARY } else { 0 }
@@ -210,7 +213,7 @@ fn scan_batch(
         }
         scanned.sample.offer((number, place), schema_number, code, fields.stored());
         scanned.tenant_of.push(code);
-        worker.report.accept(&row, acceptance);
+        worker.report.accept(&row, mapping.headers(), acceptance);
     }
     run.flush(&mut scanned.domains);
     scanned.tenants = tenants.into_names();

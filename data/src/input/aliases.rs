@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::classify::{Acceptance, PERSON_ID_BYTES_MAX, Reject, RejectReason, WarningKind};
 use super::csv::{FileSummary, read_header, read_rows};
-use super::mapping::{TENANT_ID_BYTES_MAX, constant_tenant, position};
+use super::mapping::{TENANT_ID_BYTES_MAX, column_number, constant_tenant, position};
 use super::values::{AddressValue, check_address, read_address, unwrap_address};
 use super::{BatchPool, Canonical, InputError, InputLimits, Quoting, Report, Row, Source};
 
@@ -88,7 +88,7 @@ pub fn read_aliases(
             match columns.read(&row) {
                 Ok((alias, acceptance)) => {
                     aliases.extend(alias);
-                    report.accept(&row, acceptance);
+                    report.accept(&row, &header.names, acceptance);
                 }
                 Err(reject) => report.reject(&row, &header.names, reject),
             }
@@ -161,7 +161,7 @@ impl Columns {
             None | Some("alias" | "smtp" | "secondary" | "work") => AliasKind::Alias,
             Some("personal" | "private" | "home" | "recovery") => AliasKind::Personal,
             Some(_) => {
-                acceptance.warnings.insert(WarningKind::UnknownKind);
+                acceptance.warnings.insert_at(WarningKind::UnknownKind, column_number(self.kind));
                 AliasKind::Alias
             }
         };

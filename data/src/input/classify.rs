@@ -56,12 +56,12 @@ fn accept(person: &PersonRow<'_>, limits: &InputLimits) -> Result<Acceptance, Re
     if row.is_ragged() {
         return Err(Reject { reason: RejectReason::Ragged, column: None });
     }
-    for (column, field) in row.fields().enumerate() {
+    for (field, column) in row.fields().zip(0_u16..) {
         if field.len() > limits.field_bytes_max {
-            return Err(Reject { reason: RejectReason::FieldTooLong, column: u16::try_from(column).ok() });
+            return Err(Reject { reason: RejectReason::FieldTooLong, column: Some(column) });
         }
         if matches!(field.as_bytes(), [b'=' | b'@', _, ..]) {
-            found.warnings.insert(WarningKind::Formula);
+            found.warnings.insert_at(WarningKind::Formula, column);
         }
     }
     check_keys(person)?;
@@ -80,8 +80,10 @@ fn accept(person: &PersonRow<'_>, limits: &InputLimits) -> Result<Acceptance, Re
         (Canonical::Vip, WarningKind::UnknownVip, |word| Vip::of_word(word).is_some()),
     ];
     for (canonical, warning, is_known) in words {
-        if person.text(canonical).is_some_and(|word| !is_known(word)) {
-            found.warnings.insert(warning);
+        if let Some((column, word)) = person.text_at(canonical)
+            && !is_known(word)
+        {
+            found.warnings.insert_at(warning, column);
         }
     }
     Ok(found)
@@ -103,49 +105,58 @@ fn check_keys(person: &PersonRow<'_>) -> Result<(), Reject> {
         return reject(RejectReason::PersonIdTooLong, Canonical::PersonId);
     }
     let Some(email) = person.email() else { return reject(RejectReason::NoAddress, Canonical::Email) };
-    match values::check_address(email) {
-        Ok(_) => Ok(()),
-        Err(error) => reject(error.into(), Canonical::Email),
-    }
+    values::check_address(email).map(|_| ()).map_err(|error| {
+        let mut columns = person.mapping().columns(Canonical::Email).iter().copied();
+        let has_it =
+            |&column: &u16| person.row().field(usize::from(column)).is_some_and(|f| f.contains(email));
+        Reject { reason: error.into(), column: columns.find(has_it) }
+    })
 }
 
 fn check_names(person: &PersonRow<'_>, limits: &InputLimits, warnings: &mut Warnings) -> Result<(), Reject> {
     let mut named = false;
-    let mut damaged = false;
+    let mut check = |name: &str, column| {
+        if name.len() > limits.name_bytes_max {
+            return Err(Reject { reason: RejectReason::NameTooLong, column: Some(column) });
+        }
+        if is_damaged(name) {
+            warnings.insert_at(WarningKind::DamagedName, column);
+        }
+        Ok(())
+    };
     for canonical in Canonical::NAMES {
-        for (at, name) in person.fields(canonical).enumerate() {
-            if name.len() > limits.name_bytes_max {
-                let column = person.mapping().columns(canonical).get(at).copied();
-                return Err(Reject { reason: RejectReason::NameTooLong, column });
-            }
+        for (column, name) in person.fields_at(canonical) {
             named |= canonical != Canonical::Suffix && !name.trim().is_empty();
-            damaged |= is_damaged(name);
+            check(name, column)?;
         }
     }
-    for name in person.other_names() {
-        if name.len() > limits.name_bytes_max {
-            let column = person.mapping().columns(Canonical::OtherNames).first().copied();
-            return Err(Reject { reason: RejectReason::NameTooLong, column });
-        }
-        damaged |= is_damaged(name);
+    let separator = person.mapping().separator(Canonical::OtherNames);
+    for (column, field) in person.fields_at(Canonical::OtherNames) {
+        values::texts(field, separator).try_for_each(|name| check(name, column))?;
     }
     if !named {
         warnings.insert(WarningKind::NoName);
-    }
-    if damaged {
-        warnings.insert(WarningKind::DamagedName);
     }
     Ok(())
 }
 
 fn check_addresses(person: &PersonRow<'_>, found: &mut Acceptance) {
-    let mut check = |value, invalid| match value {
-        AddressValue::Address(_) => {}
-        AddressValue::OtherType(_) => found.other_addresses += 1,
-        AddressValue::Invalid(_) => found.warnings.insert(invalid),
-    };
-    person.aliases().for_each(|value| check(value, WarningKind::InvalidAlias));
-    person.personal_emails().for_each(|value| check(value, WarningKind::InvalidPersonalEmail));
+    let lists = [
+        (Canonical::Aliases, WarningKind::InvalidAlias),
+        (Canonical::PersonalEmails, WarningKind::InvalidPersonalEmail),
+    ];
+    for (canonical, invalid) in lists {
+        let separator = person.mapping().separator(canonical);
+        for (column, field) in person.fields_at(canonical) {
+            for value in values::addresses(field, separator) {
+                match value {
+                    AddressValue::Address(_) => {}
+                    AddressValue::OtherType(_) => found.other_addresses += 1,
+                    AddressValue::Invalid(_) => found.warnings.insert_at(invalid, column),
+                }
+            }
+        }
+    }
 }
 
 /// Letters were lost on the way: the replacement character, or the question mark of a lossy conversion.
@@ -269,26 +280,45 @@ impl WarningKind {
     ];
 }
 
-/// A set of [`WarningKind`].
+/// A set of [`WarningKind`], each with the column it is about where it is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Warnings(u16);
+pub struct Warnings {
+    kinds: u16,
+    /// Number of the column + 1; 0 for none.
+    columns: [u16; WarningKind::ALL.len()],
+}
 
 impl Warnings {
-    /// Adds a kind.
+    /// Adds a kind that is about the row.
     pub fn insert(&mut self, kind: WarningKind) {
-        self.0 |= 1 << kind as u8;
+        self.kinds |= 1 << kind as u8;
+    }
+
+    /// Adds a kind that is about this column; of several columns the first stays.
+    pub fn insert_at(&mut self, kind: WarningKind, column: u16) {
+        self.insert(kind);
+        let known = &mut self.columns[kind as usize];
+        if *known == 0 {
+            *known = column.saturating_add(1);
+        }
     }
 
     /// Whether a kind is in it.
     #[must_use]
     pub fn contains(self, kind: WarningKind) -> bool {
-        self.0 & (1 << kind as u8) != 0
+        self.kinds & (1 << kind as u8) != 0
+    }
+
+    /// The column that the kind is about.
+    #[must_use]
+    pub fn column(self, kind: WarningKind) -> Option<u16> {
+        self.columns[kind as usize].checked_sub(1)
     }
 
     /// Whether none is in it.
     #[must_use]
     pub fn is_empty(self) -> bool {
-        self.0 == 0
+        self.kinds == 0
     }
 
     /// The kinds in it, in the order of their numbers.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::classify::{Acceptance, Reject, RejectReason, WarningKind};
 use super::csv::{FileSummary, read_header, read_rows};
-use super::mapping::{TENANT_ID_BYTES_MAX, constant_tenant, position};
+use super::mapping::{TENANT_ID_BYTES_MAX, column_number, constant_tenant, position};
 use super::person::yes_or_no;
 use super::values::is_domain;
 use super::{BatchPool, Canonical, InputError, InputLimits, Quoting, Report, Row, RowBatch, Source};
@@ -89,7 +89,7 @@ pub fn read_domains(
             match columns.read(&row) {
                 Ok((domain, acceptance)) => {
                     domains.push(domain);
-                    report.accept(&row, acceptance);
+                    report.accept(&row, &header.names, acceptance);
                 }
                 Err(reject) => report.reject(&row, &header.names, reject),
             }
@@ -149,7 +149,7 @@ impl Columns {
         let dots = match text(self.dots).map(yes_or_no) {
             Some(Some(true)) => Dots::Ignored,
             Some(None) => {
-                acceptance.warnings.insert(WarningKind::UnknownFlag);
+                acceptance.warnings.insert_at(WarningKind::UnknownFlag, column_number(self.dots));
                 Dots::Matter
             }
             _ => Dots::Matter,

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::Preset;
+
 /// Why an input file, or the list of input files, was refused.
 ///
 /// A refused file ends the cycle; the generation that is being served stays.
@@ -177,6 +179,22 @@ pub enum InputError {
         understood: String,
         /// The headers found.
         found: String,
+    },
+    /// The header is not that of the preset that was named.
+    #[error("{} line {line}: expected the header of {named}, with a column for {needed}, found {found}; {remedy}", path.display())]
+    WrongPreset {
+        /// The file.
+        path: PathBuf,
+        /// The header's line, from 1.
+        line: u64,
+        /// The preset that was named.
+        named: Preset,
+        /// The headers that it needs, as keys.
+        needed: String,
+        /// The headers found.
+        found: String,
+        /// What to do.
+        remedy: String,
     },
     /// The configuration maps a column that does not exist.
     #[error("{} line {line}: [columns] says {canonical} = {header:?}, found the headers {found}; correct the configuration or the export", path.display())]

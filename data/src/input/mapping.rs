@@ -1,7 +1,6 @@
 //! Which column of one file is which canonical column.
 //!
-//! A plain value made from the header, so that other ways to make one (presets, a column table) need nothing
-//! but to fill it.
+//! A plain value made from the header by a preset, the synonyms and the column table of the configuration.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::csv::Header;
 use super::values::Separator;
-use super::{Canonical, InputError, header_key};
+use super::{Canonical, InputError, InputSpec, Preset, header_key, values};
 
 /// Longest tenant in bytes.
 pub const TENANT_ID_BYTES_MAX: usize = 64;
@@ -17,10 +16,11 @@ pub const TENANT_ID_BYTES_MAX: usize = 64;
 /// Columns of one file by their meaning.
 ///
 /// ```
-/// # use persondb_data::input::{Canonical, Dialect, Header, Mapping};
+/// # use persondb_data::input::{Canonical, Dialect, Header, InputSpec, Mapping};
 /// let names = ["Work Email", "mail", "Desk"].map(str::to_owned).to_vec();
 /// let header = Header { path: "p.csv".into(), line: 1, names, dialect: Dialect { delimiter: ',' } };
-/// let mapping = Mapping::from_header(&header, &Default::default(), Some("acme"))?;
+/// let spec = InputSpec { tenant: Some("acme".into()), ..InputSpec::default() };
+/// let mapping = Mapping::from_header(&header, &spec)?;
 /// assert_eq!(mapping.columns(Canonical::Email), [1]);
 /// assert_eq!(mapping.headers().len(), 3);
 /// # Ok::<(), persondb_data::input::InputError>(())
@@ -31,6 +31,7 @@ pub const TENANT_ID_BYTES_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "ByName", into = "ByName")]
 pub struct Mapping {
+    preset: Preset,
     headers: Vec<String>,
     columns: [Vec<u16>; Canonical::ALL.len()],
     separators: [Separator; Canonical::ALL.len()],
@@ -40,25 +41,34 @@ pub struct Mapping {
 impl Mapping {
     /// Finds the columns by their headers.
     ///
-    /// `overrides` maps canonical names to headers and goes before the synonyms; a header named there has no
-    /// other meaning. Where several headers of a file mean one column, the strongest synonym wins (of equal
-    /// ones the first) and the others are attributes only.
+    /// Of `spec` the preset, the column table and the constant tenant count. The preset is found from the header
+    /// where none is named. The column table maps canonical names to headers and goes before everything else; a
+    /// header named there has no other meaning. In a generic file the strongest synonym is the column (of equal
+    /// ones the first) and the others are attributes only; in a preset's file all headers that the preset has
+    /// for a meaning count, the first that is not blank in a row. A preset's file may have further columns under
+    /// their canonical names.
     ///
     /// # Errors
-    /// Two equal headers, no address column, neither a tenant column nor a constant `tenant`, an override of
-    /// an unknown name or to a header that is not there, a constant tenant that is blank or over 64 bytes.
-    pub fn from_header(
-        header: &Header,
-        overrides: &BTreeMap<String, String>,
-        tenant: Option<&str>,
-    ) -> Result<Self, InputError> {
+    /// Two equal headers, a header that is not that of the named preset, no address column, neither a tenant
+    /// column nor a constant tenant, an entry in the column table of an unknown name or to a header that is not
+    /// there, a constant tenant that is blank or over 64 bytes.
+    pub fn from_header(header: &Header, spec: &InputSpec) -> Result<Self, InputError> {
         header.check_unique()?;
-        let tenant = tenant.map(constant_tenant).transpose()?;
+        let tenant = spec.tenant.as_deref().map(constant_tenant).transpose()?;
+        let preset = match spec.preset {
+            None => Preset::find(header),
+            Some(named) => named.check(header).map(|()| named)?,
+        };
         let mut keys = header.keys();
         let mut columns = [const { Vec::new() }; Canonical::ALL.len()];
-        for (name, wanted) in overrides {
-            let (canonical, column) = configured(header, &keys, name, wanted)?;
-            columns[canonical as usize] = vec![number(column)];
+        for (name, wanted) in &spec.columns {
+            for wanted in wanted {
+                let (canonical, column) = configured(header, &keys, name, wanted)?;
+                let list: &mut Vec<u16> = &mut columns[canonical as usize];
+                if !list.contains(&number(column)) {
+                    list.push(number(column));
+                }
+            }
         }
         for column in columns.iter().flatten() {
             keys[usize::from(*column)].clear();
@@ -66,7 +76,7 @@ impl Mapping {
         for canonical in Canonical::ALL {
             let list = &mut columns[canonical as usize];
             if list.is_empty() {
-                list.extend(position(&keys, canonical.keys()).map(number));
+                list.extend(found(&keys, preset, canonical));
             }
         }
         if columns[Canonical::Email as usize].is_empty() {
@@ -76,8 +86,8 @@ impl Mapping {
             let needed = "the tenant, or a constant tenant in the configuration or --tenant";
             return Err(header.missing(needed, Canonical::TenantId.keys()));
         }
-        let separators = [Separator::Generic; Canonical::ALL.len()];
-        Ok(Self { headers: header.names.clone(), columns, separators, tenant })
+        let separators = Canonical::ALL.map(|canonical| preset.separator(canonical));
+        Ok(Self { preset, headers: header.names.clone(), columns, separators, tenant })
     }
 
     /// A mapping with the columns of both: these first, then those that only `other` has. Where both have a
@@ -101,7 +111,27 @@ impl Mapping {
                 }
             }
         }
+        for (own, separator) in joined.separators.iter_mut().zip(other.separators) {
+            // What one export separates by a character of its own, the others' ways take apart as well.
+            if *own != separator {
+                let has_types = *own == Separator::Typed || separator == Separator::Typed;
+                *own = if has_types { Separator::Typed } else { Separator::Generic };
+            }
+        }
         joined
+    }
+
+    /// The export that it is the header of.
+    #[must_use]
+    pub fn preset(&self) -> Preset {
+        self.preset
+    }
+
+    /// The primary address in a value of one of its columns; empty where there is none.
+    #[must_use]
+    pub fn primary_address<'v>(&self, column: u16, value: &'v str) -> &'v str {
+        let is_list = self.columns(Canonical::Aliases).contains(&column);
+        values::primary_address(value, is_list.then_some(self.separator(Canonical::Aliases)))
     }
 
     /// Headers of all columns, in their order; each is an attribute.
@@ -135,6 +165,8 @@ impl Mapping {
 /// A mapping as JSON has it, with only what is there.
 #[derive(Serialize, Deserialize)]
 struct ByName {
+    #[serde(default, skip_serializing_if = "is_generic")]
+    preset: Preset,
     headers: Vec<String>,
     columns: BTreeMap<Canonical, Vec<u16>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -148,6 +180,7 @@ impl From<ByName> for Mapping {
         Self {
             columns: Canonical::ALL.map(|c| by_name.columns.remove(&c).unwrap_or_default()),
             separators: Canonical::ALL.map(|c| by_name.separators.remove(&c).unwrap_or_default()),
+            preset: by_name.preset,
             headers: by_name.headers,
             tenant: by_name.tenant,
         }
@@ -159,11 +192,36 @@ impl From<Mapping> for ByName {
         let columns = Canonical::ALL.into_iter().zip(mapping.columns);
         let separators = Canonical::ALL.into_iter().zip(mapping.separators);
         Self {
+            preset: mapping.preset,
             headers: mapping.headers,
             columns: columns.filter(|(_, list)| !list.is_empty()).collect(),
             separators: separators.filter(|(_, separator)| *separator != Separator::Generic).collect(),
             tenant: mapping.tenant,
         }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_generic(preset: &Preset) -> bool {
+    *preset == Preset::Generic
+}
+
+impl Preset {
+    /// Whether the header can be this export's.
+    fn check(self, header: &Header) -> Result<(), InputError> {
+        self.misfit(header).map_or(Ok(()), |misfit| {
+            Err(InputError::WrongPreset {
+                path: header.path.clone(),
+                line: header.line,
+                named: self,
+                needed: misfit.needed(),
+                found: header.listed(),
+                remedy: match misfit.found {
+                    Preset::Generic => "leave the preset out, and name columns under [columns]".to_owned(),
+                    other => format!("this is the header of {other}: name that preset, or none"),
+                },
+            })
+        })
     }
 }
 
@@ -215,6 +273,20 @@ pub(super) fn position(keys: &[String], wanted: &[&str]) -> Option<usize> {
     wanted.iter().find_map(|wanted| keys.iter().position(|key| key == wanted))
 }
 
+/// The columns with this meaning, best first.
+fn found(keys: &[String], preset: Preset, canonical: Canonical) -> Vec<u16> {
+    if preset == Preset::Generic {
+        return position(keys, canonical.keys()).map(number).into_iter().collect();
+    }
+    let of_preset = preset.keys(canonical).iter().filter_map(|key| position(keys, &[key])).map(number);
+    let mut columns: Vec<_> = of_preset.collect();
+    if columns.is_empty() {
+        // What somebody added to the export goes by its own name; synonyms may well mean something else there.
+        columns.extend(position(keys, &canonical.keys()[..1]).map(number));
+    }
+    columns
+}
+
 /// A constant tenant, without white space around it.
 pub(super) fn constant_tenant(tenant: &str) -> Result<String, InputError> {
     let tenant = tenant.trim();
@@ -250,6 +322,11 @@ fn configured(
     Ok((canonical, column))
 }
 
+/// The number of a column that is there.
+pub(super) fn column_number(column: Option<usize>) -> u16 {
+    column.map_or(u16::MAX, number)
+}
+
 fn number(column: usize) -> u16 {
     u16::try_from(column).expect("a header has at most RECORD_FIELDS_CEILING columns")
 }
@@ -269,8 +346,9 @@ mod tests {
         overrides: &[(&str, &str)],
         tenant: Option<&str>,
     ) -> Result<Mapping, InputError> {
-        let overrides = overrides.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
-        Mapping::from_header(&header(names), &overrides, tenant)
+        let columns = overrides.iter().map(|&(k, v)| (k.to_owned(), vec![v.to_owned()])).collect();
+        let tenant = tenant.map(str::to_owned);
+        Mapping::from_header(&header(names), &InputSpec { tenant, columns, ..InputSpec::default() })
     }
 
     #[test]
@@ -311,6 +389,9 @@ mod tests {
         assert_eq!(joined.columns(Canonical::Email), [0, 3]);
         assert_eq!(joined.columns(Canonical::Title), [2]);
         assert_eq!(one.joined(&one), one);
+        let mut typed = two;
+        typed.separators[Canonical::Aliases as usize] = Separator::Typed;
+        assert_eq!(one.joined(&typed).separator(Canonical::Aliases), Separator::Typed);
     }
 
     #[test]

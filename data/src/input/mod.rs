@@ -6,6 +6,7 @@
 //! | [`source`](Source), `text`, `block` | one opened file; its UTF-8; a checked window on it |
 //! | `dialect`, `record`, [`csv`](read_rows), [`batch`](RowBatch) | delimiter; one record; all records; rows handed on |
 //! | [`columns`](Canonical), [`mapping`](Mapping) | headers that are understood; which column is which in one file |
+//! | [`preset`](Preset), `preset_tables` | exports that people really have, told by their header |
 //! | [`values`] | one value with several addresses or names in it; what an address is |
 //! | [`person`](PersonRow), [`classify`] | a row as a person; accepted or rejected |
 //! | [`aliases`](read_aliases), [`domains`](read_domains) | the two optional files |
@@ -26,6 +27,8 @@ mod error;
 mod expand;
 mod mapping;
 mod person;
+mod preset;
+mod preset_tables;
 mod record;
 mod rejects;
 mod report;
@@ -47,7 +50,8 @@ pub use error::InputError;
 pub use expand::expand;
 pub use mapping::{Mapping, TENANT_ID_BYTES_MAX};
 pub use person::{PersonRow, Vip, kind_of_word, status_of_word};
+pub use preset::{Preset, UnknownPreset};
 pub use rejects::{RejectsSummary, RejectsWriter};
 pub use report::{FileCounts, Issue, Notice, Report, SHOWN_MAX};
 pub use source::{Digest, Identity, Source};
-pub use spec::{InputLimits, InputSpec};
+pub use spec::{ColumnTable, InputLimits, InputSpec, column_table};

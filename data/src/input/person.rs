@@ -54,7 +54,10 @@ impl<'a> PersonRow<'a> {
     /// [`classify`](super::classify()).
     #[must_use]
     pub fn email(&self) -> Option<&'a str> {
-        self.text(Canonical::Email).map(values::unwrap_address).filter(|email| !email.is_empty())
+        self.mapping.columns(Canonical::Email).iter().find_map(|&column| {
+            let field = self.row.field(usize::from(column))?;
+            Some(self.mapping.primary_address(column, field)).filter(|email| !email.is_empty())
+        })
     }
 
     /// Further addresses, in their order, with what is no address among them.
@@ -109,9 +112,15 @@ impl<'a> PersonRow<'a> {
         self.fields(Canonical::OtherNames).flat_map(move |field| values::texts(field, separator))
     }
 
-    /// What the account is; a person where nothing or nothing known stands there.
+    /// What the account is; a person where nothing or nothing known stands there. A guest's sign-in name behind
+    /// the primary address goes before what the column says.
     #[must_use]
     pub fn kind(&self) -> Kind {
+        let names = self.mapping.columns(Canonical::Email).iter().skip(1);
+        let mut names = names.filter_map(|&column| self.row.field(usize::from(column)));
+        if names.any(values::is_guest_name) {
+            return Kind::Guest;
+        }
         self.word(Canonical::Kind, kind_of_word).unwrap_or_default()
     }
 
@@ -131,16 +140,29 @@ impl<'a> PersonRow<'a> {
     #[must_use]
     #[inline]
     pub fn text(&self, canonical: Canonical) -> Option<&'a str> {
+        self.text_at(canonical).map(|(_, text)| text)
+    }
+
+    /// The same with its column.
+    #[inline]
+    pub(super) fn text_at(&self, canonical: Canonical) -> Option<(u16, &'a str)> {
         self.mapping.columns(canonical).iter().find_map(|&column| {
             let text = self.row.field(usize::from(column))?.trim();
-            (!text.is_empty()).then_some(text)
+            (!text.is_empty()).then_some((column, text))
         })
     }
 
-    /// The fields of a canonical column, as written.
-    pub(super) fn fields(&self, canonical: Canonical) -> impl Iterator<Item = &'a str> + use<'a> {
+    /// The fields of a canonical column with their columns, as written.
+    pub(super) fn fields_at(&self, canonical: Canonical) -> impl Iterator<Item = (u16, &'a str)> + use<'a> {
         let row = self.row;
-        self.mapping.columns(canonical).iter().filter_map(move |&column| row.field(usize::from(column)))
+        self.mapping
+            .columns(canonical)
+            .iter()
+            .filter_map(move |&column| row.field(usize::from(column)).map(|field| (column, field)))
+    }
+
+    fn fields(&self, canonical: Canonical) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.fields_at(canonical).map(|(_, field)| field)
     }
 
     fn addresses(&self, canonical: Canonical) -> impl Iterator<Item = AddressValue<'a>> + use<'a> {
@@ -159,27 +181,102 @@ pub fn kind_of_word(word: &str) -> Option<Kind> {
     known(
         word,
         &[
-            (&["person", "user", "member", "employee", "usermailbox"], Kind::Person),
-            (&["shared", "sharedmailbox"], Kind::Shared),
-            (&["role", "group", "list"], Kind::Role),
-            (&["service", "system", "bot"], Kind::Service),
-            (&["guest"], Kind::Guest),
-            (&["external", "contact"], Kind::External),
+            (PERSONS, Kind::Person),
+            (SHARED, Kind::Shared),
+            (ROLES, Kind::Role),
+            (SERVICES, Kind::Service),
+            (&["guest", "guestmailuser"], Kind::Guest),
+            (&["external", "contact", "mailcontact"], Kind::External),
         ],
     )
 }
 
+// The long ones are the recipient types of Exchange (learn.microsoft.com, Get-Recipient).
+const PERSONS: &[&str] = &[
+    "person",
+    "user",
+    "member",
+    "employee",
+    "usermailbox",
+    "linkedmailbox",
+    "legacymailbox",
+    "remoteusermailbox",
+    "mailuser",
+];
+const SHARED: &[&str] = &["shared", "sharedmailbox", "remotesharedmailbox", "teammailbox"];
+const ROLES: &[&str] = &[
+    "role",
+    "group",
+    "list",
+    "groupmailbox",
+    "roomlist",
+    "publicfolder",
+    "dynamicdistributiongroup",
+    "mailuniversaldistributiongroup",
+    "mailuniversalsecuritygroup",
+    "mailnonuniversalgroup",
+];
+const SERVICES: &[&str] = &[
+    "service",
+    "system",
+    "bot",
+    "roommailbox",
+    "remoteroommailbox",
+    "equipmentmailbox",
+    "remoteequipmentmailbox",
+    "schedulingmailbox",
+    "discoverymailbox",
+    "arbitrationmailbox",
+    "monitoringmailbox",
+    "systemmailbox",
+];
+
 /// Reads the status of an account in any case; `None` where the word is not known.
+///
+/// Beside plain words it knows those of Google Workspace, Okta and `BambooHR`, and the flags of Active Directory
+/// (`userAccountControl`).
 #[must_use]
 pub fn status_of_word(word: &str) -> Option<AccountStatus> {
     known(
         word,
         &[
-            (&["active", "enabled", "true"], AccountStatus::Active),
-            (&["suspended", "disabled", "inactive", "false"], AccountStatus::Suspended),
+            (ACTIVE, AccountStatus::Active),
+            (SUSPENDED, AccountStatus::Suspended),
             (&["terminated", "deleted", "deprovisioned", "left"], AccountStatus::Terminated),
         ],
     )
+    .or_else(|| status_of_flags(word.parse().ok()?))
+}
+
+/// Somebody who forgot a password or is locked out still works there, whatever the terms.
+const ACTIVE: &[&str] = &[
+    "active",
+    "enabled",
+    "true",
+    "provisioned",
+    "recovery",
+    "password_expired",
+    "locked_out",
+    "full-time",
+    "full time",
+    "part-time",
+    "part time",
+    "contractor",
+    "intern",
+    "seasonal",
+    "temporary",
+];
+const SUSPENDED: &[&str] = &["suspended", "disabled", "inactive", "false", "archived", "staged"];
+
+/// Reads `userAccountControl`: which kind of account it is tells that it is that number at all.
+fn status_of_flags(flags: u32) -> Option<AccountStatus> {
+    const DISABLED: u32 = 0x2;
+    const KINDS: u32 = 0x100 | 0x200 | 0x800 | 0x1000 | 0x2000;
+    (flags & KINDS != 0).then_some(if flags & DISABLED == 0 {
+        AccountStatus::Active
+    } else {
+        AccountStatus::Suspended
+    })
 }
 
 /// How exposed a person is, 0 (not) to 3.

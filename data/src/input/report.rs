@@ -78,6 +78,10 @@ pub struct Notice {
     pub file: PathBuf,
     /// What is odd about it.
     pub kind: WarningKind,
+    /// Header of the column that it is about, where it is one.
+    pub column: Option<String>,
+    /// The beginning of what stands in that column.
+    pub value: String,
 }
 
 impl Report {
@@ -94,9 +98,9 @@ impl Report {
         u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// Counts a row that is kept.
+    /// Counts a row that is kept. `headers` are those of its file.
     #[inline]
-    pub fn accept(&mut self, row: &Row<'_>, acceptance: Acceptance) {
+    pub fn accept(&mut self, row: &Row<'_>, headers: &[String], acceptance: Acceptance) {
         self.rows += 1;
         self.accepted += 1;
         self.other_addresses += u64::from(acceptance.other_addresses);
@@ -104,16 +108,34 @@ impl Report {
             file.rows += 1;
         }
         if !acceptance.warnings.is_empty() {
-            self.warn(row.file(), row.line(), acceptance.warnings);
+            let place = (row.file(), row.line());
+            self.note(place, acceptance.warnings, |column| {
+                let value = excerpt(row.field(usize::from(column)).unwrap_or_default());
+                Some((headers.get(usize::from(column))?.clone(), value))
+            });
         }
     }
 
     /// Counts warnings about a row that was counted already, such as those only the builder can find.
     pub fn warn(&mut self, file: u32, line: u64, warnings: Warnings) {
+        self.note((file, line), warnings, |_| None);
+    }
+
+    /// `about` gives header and value of a column.
+    fn note(
+        &mut self,
+        (file, line): (u32, u64),
+        warnings: Warnings,
+        about: impl Fn(u16) -> Option<(String, String)>,
+    ) {
         for kind in warnings.iter() {
             *self.warnings.entry(kind).or_default() += 1;
             let path = self.path(file);
-            show(&mut self.notices, (file, line), || Notice { file_index: file, line, file: path, kind });
+            show(&mut self.notices, (file, line), || {
+                let (column, value) = warnings.column(kind).and_then(&about).unzip();
+                let value = value.unwrap_or_default();
+                Notice { file_index: file, line, file: path, kind, column, value }
+            });
         }
     }
 

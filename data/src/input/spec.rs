@@ -4,7 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::Preset;
+
+/// Canonical column name → headers, those that count first in front.
+pub type ColumnTable = BTreeMap<String, Vec<String>>;
 
 /// The files of one dataset and how to read them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -18,8 +23,12 @@ pub struct InputSpec {
     pub domains: Option<PathBuf>,
     /// Tenant of every row whose own tenant is blank or that has no tenant column.
     pub tenant: Option<String>,
-    /// Canonical column name → header, for exports that the synonyms do not cover.
-    pub columns: BTreeMap<String, String>,
+    /// What the people files are exports of; found from each file's header where it is not said.
+    pub preset: Option<Preset>,
+    /// For exports that neither a preset nor the synonyms cover. Where it is read from text, a header alone
+    /// (`email = "Work Mail"`) stands for a list of one.
+    #[serde(deserialize_with = "column_table")]
+    pub columns: ColumnTable,
     /// Limits on everything that comes from the files.
     pub limits: InputLimits,
 }
@@ -72,4 +81,23 @@ impl Default for InputLimits {
             rejects_file_bytes_max: 1 << 30,
         }
     }
+}
+
+/// Reads a [`ColumnTable`] in which a single header need not be a list.
+///
+/// # Errors
+/// Anything but text and lists of text.
+pub fn column_table<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ColumnTable, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a header or a list of headers")]
+    enum Headers {
+        One(String),
+        Several(Vec<String>),
+    }
+    let table = BTreeMap::<String, Headers>::deserialize(deserializer)?;
+    let list = |headers| match headers {
+        Headers::One(header) => vec![header],
+        Headers::Several(headers) => headers,
+    };
+    Ok(table.into_iter().map(|(name, headers)| (name, list(headers))).collect())
 }

@@ -12,6 +12,8 @@ pub const ADDRESS_BYTES_MAX: usize = 254;
 /// Longest local part in bytes (RFC 5321).
 pub const LOCAL_PART_BYTES_MAX: usize = 64;
 const LABEL_BYTES_MAX: usize = 63;
+/// Longest name of a type of address (`SMTP`, `X500`).
+const TYPE_BYTES_MAX: usize = 16;
 /// Wrappers around one address that are taken off; more of them is no address.
 const WRAPPERS_MAX: usize = 4;
 
@@ -23,14 +25,35 @@ pub enum Separator {
     Generic,
     /// This character alone.
     Only(char),
+    /// `;`, `|`, comma, white space, wherever a type (`smtp:`, `X500:`) follows: values of Exchange and Active
+    /// Directory, which may themselves have blanks and semicolons. What has no type is taken apart as
+    /// [`Separator::Generic`].
+    Typed,
 }
 
 impl Separator {
     fn is(self, c: char) -> bool {
         match self {
-            Self::Generic => matches!(c, ';' | '|' | '\n' | '\r'),
+            Self::Generic | Self::Typed => matches!(c, ';' | '|' | '\n' | '\r'),
             Self::Only(only) => c == only,
         }
+    }
+
+    /// Where the first piece ends.
+    fn find(self, text: &str) -> Option<usize> {
+        if self != Self::Typed {
+            return text.find(|c| self.is(c));
+        }
+        let mut from = 0;
+        while let Some(at) = text[from..].find(|c: char| c == ',' || c.is_whitespace() || self.is(c)) {
+            let at = from + at;
+            let rest = text[at..].trim_start_matches(|c: char| c == ',' || c.is_whitespace() || self.is(c));
+            if rest.is_empty() || has_type(rest) {
+                return Some(at);
+            }
+            from = text.len() - rest.len();
+        }
+        None
     }
 }
 
@@ -90,7 +113,11 @@ impl<'a> Iterator for Addresses<'a> {
             }
             let piece = self.outer.next()?;
             let by = match self.outer.by {
-                By::Separator(Separator::Generic) => lists_of_addresses(piece),
+                By::Separator(Separator::Typed) if is_of_other_type(piece) => By::Nothing,
+                By::Separator(Separator::Typed) if piece.contains(|c| Separator::Generic.is(c)) => {
+                    By::Separator(Separator::Generic)
+                }
+                By::Separator(Separator::Generic | Separator::Typed) => lists_of_addresses(piece),
                 _ => By::Nothing,
             };
             self.inner = Pieces { rest: Some(piece), by };
@@ -134,6 +161,55 @@ pub fn read_address(piece: &str) -> AddressValue<'_> {
     }
 }
 
+/// The primary address in a value of an e-mail column, without its wrapping and not checked; empty where there
+/// is none.
+///
+/// `list` is what separates the values of a column that holds the further addresses as well. The primary one
+/// of those is marked `SMTP:` in capitals (Exchange and Active Directory do that), else it is the first.
+///
+/// ```
+/// use persondb_data::input::values::{Separator, primary_address};
+/// let list = Some(Separator::Typed);
+/// assert_eq!(primary_address("smtp:jd@x.org SMTP:jane.doe@x.org", list), "jane.doe@x.org");
+/// assert_eq!(primary_address("jane.doe@x.org; jd@x.org", list), "jane.doe@x.org");
+/// assert_eq!(primary_address("<jane.doe@x.org>", None), "jane.doe@x.org");
+/// ```
+#[must_use]
+pub fn primary_address(value: &str, list: Option<Separator>) -> &str {
+    let bare = unwrap_address(value);
+    let Some(separator) = list.filter(|_| check_address(bare).is_err()) else { return bare };
+    let mut first = None;
+    let mut has_other_types = false;
+    for piece in addresses(value, separator) {
+        match piece {
+            AddressValue::Address(address) if is_marked_primary(value, address) => return address,
+            AddressValue::Address(address) => first = first.or(Some(address)),
+            AddressValue::OtherType(_) => has_other_types = true,
+            AddressValue::Invalid(_) => {}
+        }
+    }
+    // What is no address at all is given as it is, so that it can be shown.
+    first.unwrap_or(if has_other_types { "" } else { bare })
+}
+
+/// Whether `SMTP:` stands before this part of the value.
+fn is_marked_primary(value: &str, address: &str) -> bool {
+    let start = address.as_ptr().addr().checked_sub(value.as_ptr().addr());
+    let before = start.and_then(|start| value.get(..start));
+    before.is_some_and(|before| before.trim_end().ends_with("SMTP:"))
+}
+
+/// Whether a sign-in name is that of a guest: Entra ID calls whoever has an account elsewhere
+/// `jane_corp.example#EXT#@tenant.onmicrosoft.com`.
+#[must_use]
+pub fn is_guest_name(name: &str) -> bool {
+    const MARK: &[u8] = b"#EXT#";
+    name.rsplit_once('@').is_some_and(|(local, _)| {
+        let end = local.len().checked_sub(MARK.len()).and_then(|at| local.as_bytes().get(at..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(MARK))
+    })
+}
+
 /// The address within its wrapping, not checked.
 #[must_use]
 pub fn unwrap_address(piece: &str) -> &str {
@@ -166,9 +242,22 @@ pub fn unwrap_address(piece: &str) -> &str {
 
 /// Whether the text starts like `SIP:`, `X500:`, `EUM:`; no address without quotes does.
 fn has_type(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(kind, value)| {
-        (1..=16).contains(&kind.len()) && kind.bytes().all(|b| b.is_ascii_alphanumeric()) && !value.is_empty()
-    })
+    mail_type(text).is_some()
+}
+
+/// What stands before the colon, where it is a type. Looks at no more than its longest, since a hostile list is
+/// asked at every separator.
+fn mail_type(text: &str) -> Option<&str> {
+    let at = text.bytes().take(TYPE_BYTES_MAX + 1).position(|byte| byte == b':')?;
+    let kind = text.get(..at)?;
+    let is_word = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_word && text.len() > at + 1).then_some(kind)
+}
+
+/// Whether the piece has a type, and one that is not mail.
+fn is_of_other_type(piece: &str) -> bool {
+    mail_type(piece)
+        .is_some_and(|kind| !["smtp", "mailto"].iter().any(|mail| mail.eq_ignore_ascii_case(kind)))
 }
 
 /// The two halves of an address that passed [`check_address`].
@@ -331,7 +420,7 @@ impl<'a> Iterator for Pieces<'a> {
         let rest = self.rest.take()?;
         let at = match self.by {
             By::Nothing => None,
-            By::Separator(separator) => rest.find(|c| separator.is(c)),
+            By::Separator(separator) => separator.find(rest),
             By::Comma => rest.find(','),
             By::CommaOrBlank => rest.find(|c: char| c == ',' || c.is_whitespace()),
         };

@@ -38,9 +38,15 @@ pub(crate) trait Fields<'a> {
         Ok("")
     }
 
-    /// Primary address, without what may surround one.
+    /// Primary address, without what may surround one: of the first column that has any.
     fn email(&self) -> Result<&'a str, Corrupt> {
-        Ok(values::unwrap_address(self.canonical(Canonical::Email)?))
+        for &place in self.schema().places(Canonical::Email) {
+            let address = self.schema().primary_address(place, self.field(place)?);
+            if !address.is_empty() {
+                return Ok(address);
+            }
+        }
+        Ok("")
     }
 
     /// Identifier within the tenant: the primary address where the file has none.
@@ -130,6 +136,12 @@ pub(crate) fn for_each_name<'a, F: Fields<'a> + ?Sized>(
 
 /// How far from their name a person may still be found.
 pub(crate) fn reach<'a, F: Fields<'a> + ?Sized>(fields: &F) -> Result<Reach, Corrupt> {
+    // Behind the primary address stand names of accounts, and those of guests say so.
+    for &place in fields.schema().places(Canonical::Email).get(1..).unwrap_or_default() {
+        if values::is_guest_name(fields.field(place)?) {
+            return Ok(Reach::Exact);
+        }
+    }
     let kind = input::kind_of_word(fields.canonical(Canonical::Kind)?.trim()).unwrap_or_default();
     let vip = input::Vip::of_word(fields.canonical(Canonical::Vip)?.trim()).unwrap_or_default();
     Ok(match (kind, vip.level()) {

@@ -246,8 +246,8 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
-    /// Sub-address, then dots, each only for tenants that say so of the domain (dots also for the two
-    /// public domains where they never count).
+    /// Sub-address, then dots, then both, each only for tenants that say so of the domain (dots also for the
+    /// two public domains where they never count).
     pub(super) fn with_looser_address(
         &self,
         key: &AddressKey<'_>,
@@ -278,13 +278,37 @@ impl<'a> Parts<'a> {
         if !hits.is_empty() || (dots_tenants.is_empty() && !public) {
             return Ok(hits);
         }
-        let mut own = KeyBuffer::new();
+        self.with_dotless_address(key, |tenant| public || dots_tenants.contains(&tenant), scope, &mut hits)?;
+        if !hits.is_empty() {
+            return Ok(hits);
+        }
+        // Both at once, for whoever reads this domain both ways.
+        self.for_each_domain_line(key.domain(), |line| {
+            let reads_both = line.dots_ignored || public;
+            let character = line.subaddress.filter(|_| reads_both);
+            if let Some(stripped) = character.and_then(|c| strip_subaddress(key, c, &mut shorter)) {
+                self.with_dotless_address(&stripped, |tenant| tenant == line.tenant, scope, &mut hits)?;
+            }
+            Ok(())
+        })?;
+        Ok(hits)
+    }
+
+    /// Adds everybody of the tenants that may be who has the address but for its dots.
+    fn with_dotless_address(
+        &self,
+        key: &AddressKey<'_>,
+        may_be: impl Fn(u32) -> bool,
+        scope: Scope<'_>,
+        hits: &mut Hits<'a>,
+    ) -> Result<(), LookupError> {
+        let (mut shorter, mut own) = (KeyBuffer::new(), KeyBuffer::new());
         let dotless = strip_dots(key, &mut shorter);
         let wanted = dotless.as_ref().map_or(key.bytes(), AddressKey::bytes);
         let hash = self.view.hasher.dotless(wanted);
         self.candidates(&self.view.address_index, hash, |ordinal| {
             let person = self.person(ordinal)?;
-            if !public && !dots_tenants.contains(&person.tenant_code()?) {
+            if !may_be(person.tenant_code()?) {
                 return Ok(());
             }
             let mut buffer = KeyBuffer::new();
@@ -299,8 +323,7 @@ impl<'a> Parts<'a> {
                 hits.push(Hit { person, matched: looser(matched, Matched::Dots) });
             }
             Ok(())
-        })?;
-        Ok(hits)
+        })
     }
 
     /// Adds everybody of a tenant with this identifier.

@@ -3,12 +3,14 @@
 //! It says which headers the CSV had, which of them mean what, how each column is stored, and which files it
 //! was made from.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::Corrupt;
 use super::rows::RowsSpec;
-use crate::input::values::Separator;
+use crate::input::values::{self, Separator};
 use crate::input::{Canonical, Mapping};
 
 /// JSON metadata of a segment.
@@ -73,8 +75,11 @@ impl Columns {
         };
         let further = u16::try_from(count).map_err(|_| Corrupt::new("metadata has too many columns"))?;
         let mut addresses = places_of(&[Canonical::Email, Canonical::Aliases, Canonical::PersonalEmails]);
+        // A list with the primary address in it stands there twice.
+        let mut seen = HashSet::new();
+        addresses.retain(|place| seen.insert(*place));
         addresses.push(further);
-        let names = places_of(&[
+        let mut names = places_of(&[
             Canonical::DisplayName,
             Canonical::GivenName,
             Canonical::PreferredName,
@@ -83,6 +88,7 @@ impl Columns {
             Canonical::Kind,
             Canonical::Vip,
         ]);
+        names.extend(canonical[Canonical::Email as usize].iter().skip(1));
         let identifiers = places_of(&[Canonical::PersonId, Canonical::Email]);
         let headers = mapping.headers().to_vec();
         Ok(Self { headers, canonical, separators, addresses, names, identifiers })
@@ -111,6 +117,12 @@ impl Columns {
     /// Where values of this meaning stand, best first.
     pub(crate) fn places(&self, column: Canonical) -> &[u16] {
         &self.canonical[column as usize]
+    }
+
+    /// The primary address in a value of one of its columns; empty where there is none.
+    pub(crate) fn primary_address<'v>(&self, place: u16, value: &'v str) -> &'v str {
+        let is_list = self.places(Canonical::Aliases).contains(&place);
+        values::primary_address(value, is_list.then_some(self.separator(Canonical::Aliases)))
     }
 
     /// What stands between several values of this meaning.

@@ -8,8 +8,8 @@ use super::column::short::ShortText;
 use super::meta::Columns;
 use super::rows::RowRef;
 use super::scratch::{Decoded, Scratch, with_scratch};
-use super::{Corrupt, Ordinal, Parts, last_email};
-use crate::input::values::unwrap_address;
+use super::{Corrupt, Fields, Ordinal, Parts, last_email};
+use crate::input::values::is_guest_name;
 use crate::input::{self, Canonical};
 use crate::normalize::AddressKey;
 
@@ -81,7 +81,14 @@ impl<'a> PersonRef<'a> {
     /// # Errors
     /// See [`Self::tenant_id`].
     pub fn email(&self) -> Result<Cow<'a, str>, Corrupt> {
-        Ok(cut(self.canonical(Canonical::Email)?, unwrap_address))
+        for &place in self.schema().places(Canonical::Email) {
+            let address =
+                cut(self.stored(usize::from(place))?, |value| self.schema().primary_address(place, value));
+            if !address.is_empty() {
+                return Ok(address);
+            }
+        }
+        Ok(Cow::Borrowed(""))
     }
 
     /// [`Self::email`] into the caller's buffer.
@@ -92,11 +99,18 @@ impl<'a> PersonRef<'a> {
         if self.read_compared_email(out)? {
             return Ok(());
         }
-        self.read_canonical(Canonical::Email, out)?;
-        let email = unwrap_address(out);
-        if email.len() != out.len() {
-            *out = email.to_owned();
+        for &place in self.schema().places(Canonical::Email) {
+            self.read_stored(usize::from(place), out)?;
+            let email = self.schema().primary_address(place, out);
+            if email.is_empty() {
+                continue;
+            }
+            if email.len() != out.len() {
+                *out = email.to_owned();
+            }
+            return Ok(());
         }
+        out.clear();
         Ok(())
     }
 
@@ -116,11 +130,20 @@ impl<'a> PersonRef<'a> {
         self.read_canonical(Canonical::DisplayName, out)
     }
 
-    /// Kind of mailbox.
+    /// Kind of mailbox. A guest's sign-in name behind the primary address goes before what the column says.
     ///
     /// # Errors
     /// See [`Self::tenant_id`].
     pub fn kind(&self) -> Result<Kind, Corrupt> {
+        if let Some(names @ [_, ..]) = self.schema().places(Canonical::Email).get(1..) {
+            let is_guest = with_scratch(|scratch| {
+                let fields = self.decode(names, scratch)?;
+                names.iter().try_fold(false, |known, &place| Ok(known || is_guest_name(fields.field(place)?)))
+            })?;
+            if is_guest {
+                return Ok(Kind::Guest);
+            }
+        }
         self.word(Canonical::Kind, input::kind_of_word)
     }
 
@@ -360,7 +383,7 @@ impl<'a> PersonRef<'a> {
 }
 
 /// A part of a value, borrowed where the value is.
-fn cut(value: Cow<'_, str>, part: fn(&str) -> &str) -> Cow<'_, str> {
+fn cut(value: Cow<'_, str>, part: impl Fn(&str) -> &str) -> Cow<'_, str> {
     match value {
         Cow::Borrowed(value) => Cow::Borrowed(part(value)),
         Cow::Owned(value) => {

@@ -3,19 +3,10 @@
 use persondb_data::builder::{SegmentTarget, TargetError, build};
 use persondb_data::segment::Segment;
 
-use crate::world::{File, World, options};
-
-/// Numbers without a pattern, always the same (Steele, Lea, Flood 2014).
-pub(crate) struct Random(pub(crate) u64);
+use crate::common::{Random, options};
+use crate::world::{File, World};
 
 impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
     pub(crate) fn text(&mut self, letters: &[char], size: usize) -> String {
         (0..size).map(|_| letters[usize::try_from(self.next() % letters.len() as u64).unwrap()]).collect()
     }

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::ops::ControlFlow;
 
-use persondb_data::builder::{BuildOptions, build};
 use persondb_data::input::InputSpec;
 use persondb_data::input::values::{AddressValue, Separator, addresses, unwrap_address};
 use persondb_data::normalize::{KeyBuffer, address_key, folded_name};
 use persondb_data::segment::{Ambiguity, HITS_MAX, PersonRef, Scope, Segment};
-use persondb_protocol::Generation;
 use persondb_protocol::answer::Matched;
+
+use crate::common::bytes_of;
 
 /// One file of people.
 #[derive(Clone, Debug)]
@@ -42,18 +42,6 @@ struct Expected {
     columns: Vec<(&'static str, String)>,
     addresses: BTreeSet<Vec<u8>>,
     email: String,
-}
-
-pub(crate) fn options() -> BuildOptions {
-    BuildOptions {
-        generation: Generation(1),
-        load_started_boot_ns: 0,
-        built_at_wall_ns: 0,
-        config_digest: [0; 16],
-        hash_seed: 42,
-        threads: 2,
-        rejects: None,
-    }
 }
 
 /// Whether a header means a column, under either of the names that these tests give it.
@@ -120,8 +108,7 @@ impl World {
     pub(crate) fn built(&self) -> Segment<Vec<u8>> {
         let dir = tempfile::tempdir().unwrap();
         let spec = self.write(dir.path());
-        let mut bytes = Vec::new();
-        let report = build(&spec, &options(), &mut bytes, &mut |_| {}).unwrap();
+        let (bytes, report) = bytes_of(&spec);
         assert_eq!(report.accepted, self.files.iter().map(|file| file.rows.len() as u64).sum::<u64>());
         Segment::open(bytes).unwrap()
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use persondb_data::input::{ColumnTable, Preset};
 use persondb_protocol::Generation;
 
 /// Where a look-up looks.
@@ -25,9 +26,15 @@ pub(crate) struct LookupOptions {
     /// Domains file beside --offline
     #[arg(long, value_name = "FILE", requires = "offline")]
     pub(crate) domains: Option<PathBuf>,
-    /// Tenant of rows that name none, beside --offline
+    /// Tenant of rows that name none, beside --offline [default: that of --tenant]
     #[arg(long, value_name = "ID", requires = "offline")]
     pub(crate) tenant_constant: Option<String>,
+    /// What the files beside --offline are exports of [default: found from the header]
+    #[arg(long, value_name = "NAME", requires = "offline")]
+    pub(crate) preset: Option<Preset>,
+    /// A column of the files beside --offline, such as email='Work Mail'; may be given several times
+    #[arg(long = "column", value_name = "MEANING=HEADER", requires = "offline", value_parser = column)]
+    pub(crate) columns: Vec<(String, String)>,
 }
 
 /// How a look-up reaches the data.
@@ -140,6 +147,13 @@ pub(crate) struct InputArgs {
     /// Tenant of rows that name none
     #[arg(long, value_name = "ID")]
     pub(crate) tenant: Option<String>,
+    /// What the files are exports of: google, entra, exchange, okta, bamboohr, ldap, or generic
+    /// [default: found from each file's header]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<Preset>,
+    /// What a column means, such as email='Work Mail'; may be given several times
+    #[arg(long = "column", value_name = "MEANING=HEADER", value_parser = column)]
+    pub(crate) columns: Vec<(String, String)>,
     /// Write every rejected row to this file
     #[arg(long, value_name = "OUT.csv")]
     pub(crate) rejects: Option<PathBuf>,
@@ -192,6 +206,25 @@ pub(crate) struct ManArgs {
     pub(crate) directory: Option<PathBuf>,
 }
 
+/// One entry of the column table. A header may have `=` in it, a meaning has not.
+fn column(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((meaning, header)) if !meaning.trim().is_empty() && !header.is_empty() => {
+            Ok((meaning.trim().to_owned(), header.to_owned()))
+        }
+        _ => Err("expected a meaning and a header, such as email='Work Mail'".into()),
+    }
+}
+
+/// The column table of these entries, those of one meaning in their order.
+pub(crate) fn column_table(entries: &[(String, String)]) -> ColumnTable {
+    let mut table = ColumnTable::new();
+    for (meaning, header) in entries {
+        table.entry(meaning.clone()).or_default().push(header.clone());
+    }
+    table
+}
+
 /// A user by name or number.
 pub(super) fn user(text: &str) -> Result<u32, String> {
     if let Ok(uid) = text.parse() {
@@ -230,6 +263,18 @@ fn generation(text: &str) -> Result<Generation, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_of_one_meaning_keep_their_order_and_a_header_may_have_an_equals_sign() {
+        let entries: Vec<_> =
+            ["email=Work Mail", "aliases=a=b", "email=Login"].map(|text| column(text).unwrap()).into();
+        let table = column_table(&entries);
+        assert_eq!(table["email"], ["Work Mail", "Login"]);
+        assert_eq!(table["aliases"], ["a=b"]);
+        for bad in ["", "email", "=x", "email="] {
+            assert!(column(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn spans_are_seconds_or_have_a_unit_and_nothing_else() {

@@ -3,13 +3,14 @@
 //!
 //! What an answer has to *contain* is not taken from there: the fields are those of the row, untouched.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use persondb_data::input::values::AddressValue;
 use persondb_data::input::{
-    BatchPool, InputError, InputLimits, Mapping, PersonRow, Source, Verdict, classify, read_header, read_rows,
+    BatchPool, InputError, InputLimits, InputSpec, Mapping, PersonRow, Source, Verdict, classify,
+    read_header, read_rows,
 };
 
 use super::book::{Compared, KeyBook, Random, person_hash};
@@ -132,7 +133,8 @@ fn each_person(
 ) -> Result<Vec<String>, InputError> {
     let limits = InputLimits::default();
     let source = Source::open(path, &limits)?;
-    let mapping = Mapping::from_header(&read_header(&source, &limits)?, &BTreeMap::new(), tenant)?;
+    let spec = InputSpec { tenant: tenant.map(str::to_owned), ..InputSpec::default() };
+    let mapping = Mapping::from_header(&read_header(&source, &limits)?, &spec)?;
     let pool = BatchPool::default();
     let mut batch_of_rows = |batch: persondb_data::input::RowBatch| {
         for row in batch.rows() {
@@ -150,6 +152,7 @@ fn each_person(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::fs;
 
     use super::*;

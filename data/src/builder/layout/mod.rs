@@ -176,7 +176,7 @@ impl<'c> Parts<'c> {
             Part::Email
         } else if is_first(Canonical::DisplayName) {
             Part::DisplayName
-        } else if is(Canonical::Aliases) || is(Canonical::PersonalEmails) {
+        } else if [Canonical::Email, Canonical::Aliases, Canonical::PersonalEmails].into_iter().any(is) {
             Part::AddressList
         } else if self.roles.names.contains(&Some(place)) {
             Part::Name
