@@ -9,10 +9,9 @@ use smallvec::SmallVec;
 use super::person_ref::FirstLook;
 use super::scratch::with_scratch;
 use super::{
-    Ambiguity, Corrupt, DomainLine, Fields, KeyHasher, Parts, PersonRef, Segment, for_each_name,
-    is_dotless_domain,
+    Ambiguity, Corrupt, DomainLine, Fields, KeyHasher, Parts, PersonRef, Segment, is_dotless_domain,
 };
-use crate::normalize::names::{Name, for_each_query_key};
+use crate::normalize::names::{Name, for_each_equal_key};
 use crate::normalize::{
     AddressKey, KeyBuffer, address_key, address_key_equals, domain_key, strip_dots, strip_subaddress,
 };
@@ -150,27 +149,37 @@ impl<B: AsRef<[u8]>> Segment<B> {
         let parts = self.parts();
         let hasher = parts.view.hasher;
         let tenant_hash = hasher.tenant(tenant);
-        let (mut wanted, mut other, mut joined) = (Name::default(), Name::default(), String::new());
+        let (mut wanted, mut other) = (Name::default(), Name::default());
         wanted.read(full_name);
-        let mut hashes = SmallVec::<[u64; 32]>::new();
-        for_each_query_key(&wanted, |key| hashes.push(KeyHasher::name(tenant_hash, key.bytes())));
-        let mut hits = Hits::default();
-        for hash in hashes {
-            parts.candidates(&parts.view.name_index, hash, |ordinal| {
-                let person = parts.person(ordinal)?;
-                let mut same = false;
-                with_scratch(|scratch| {
-                    let names = person.decode(person.schema().name_places(), scratch)?;
-                    for_each_name(&names, &mut joined, |_, name| {
-                        other.read(name);
-                        same |= wanted.is_folded_equal(&other);
-                    })
-                })?;
-                if same && person.tenant_id()? == tenant {
-                    hits.push(Hit { person, matched: Matched::Name });
-                }
+        let mut ordinals = Vec::new();
+        let mut gathered = Ok(());
+        for_each_equal_key(&wanted, |key| {
+            let hash = KeyHasher::name(tenant_hash, key.bytes());
+            let candidates = parts.candidates(&parts.view.name_index, hash, |ordinal| {
+                ordinals.push(ordinal);
                 Ok(())
+            });
+            gathered = gathered.clone().and(candidates);
+        });
+        // A person has several of the keys.
+        ordinals.sort_unstable();
+        ordinals.dedup();
+        let mut hits = Hits::default();
+        for ordinal in ordinals {
+            let person = parts.person(ordinal)?;
+            let mut same = false;
+            person.for_each_name(|_, name, _| {
+                other.read(name);
+                same |= wanted.is_folded_equal(&other);
             })?;
+            if same && person.tenant_id()? == tenant {
+                hits.push(Hit { person, matched: Matched::Name });
+            }
+        }
+        match gathered {
+            // Some only share words of the name; there are too many of those, but others are here.
+            Err(LookupError::TooMany) if !hits.is_empty() => {}
+            gathered => gathered?,
         }
         hits.sort();
         hits.cut_to(limit);

@@ -8,10 +8,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use persondb_protocol::Prefetch;
 
-use super::scratch::with_scratch;
-use super::{Corrupt, HITS_MAX, LookupError, Ordinal, PersonRef, Scope, Segment, for_each_name};
+use super::{Corrupt, HITS_MAX, KeyHasher, LookupError, Ordinal, PersonRef, Scope, Segment};
 use crate::normalize::KeyBuffer;
-use crate::normalize::names::Name;
+use crate::normalize::names::{Name, for_each_index_key};
 
 /// What a verification saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,9 +55,9 @@ impl<B: Prefetch> Segment<B> {
         let wanted = sample.unwrap_or(count).min(count);
         let mut checker = Checker {
             segment: self,
-            joined: String::new(),
             key: KeyBuffer::new(),
-            names: Vec::new(),
+            name: Name::default(),
+            hashes: Vec::new(),
             crowded: HashSet::new(),
         };
         for i in 0..wanted {
@@ -88,7 +87,6 @@ const CROWD: usize = 16;
 enum Key {
     Identifier,
     Address,
-    Name,
 }
 
 impl Key {
@@ -96,16 +94,15 @@ impl Key {
         match self {
             Self::Identifier => "identifier",
             Self::Address => "address",
-            Self::Name => "name",
         }
     }
 }
 
 struct Checker<'s, B> {
     segment: &'s Segment<B>,
-    joined: String,
     key: KeyBuffer,
-    names: Vec<String>,
+    name: Name,
+    hashes: Vec<u64>,
     /// Hashes of keys that many people share: each is looked up once, not once for each of them.
     crowded: HashSet<u64>,
 }
@@ -130,7 +127,6 @@ impl<B: Prefetch> Checker<'_, B> {
             let hits = match what {
                 Key::Identifier => segment.person(key, Scope::Tenant(tenant)),
                 Key::Address => segment.get(key, Scope::Everywhere),
-                Key::Name => segment.by_name(tenant, key, HITS_MAX),
             };
             let hits = match hits {
                 Ok(hits) => hits,
@@ -159,20 +155,42 @@ impl<B: Prefetch> Checker<'_, B> {
             }
             Ok(())
         })?;
-        self.names.clear();
-        let names = &mut self.names;
-        with_scratch(|scratch| {
-            let fields = person.decode(person.schema().name_places(), scratch)?;
-            for_each_name(&fields, &mut self.joined, |_, name| names.push(name.to_owned()))
-        })?;
-        let mut name = Name::default();
-        for text in &self.names {
+        Ok(lookups + self.check_names(person)?)
+    }
+
+    /// Whether the index of names leads to the person by each key of each name. Which of those it leads to bear
+    /// a name is for look-ups to compare.
+    fn check_names(&mut self, person: &PersonRef<'_>) -> Result<u64, Corrupt> {
+        let parts = self.segment.parts();
+        let seed = parts.view.hasher.tenant(person.tenant_id()?);
+        let Self { name, hashes, crowded, .. } = self;
+        hashes.clear();
+        person.for_each_name(|_, text, reach| {
             name.read(text);
-            // A name of nothing has no key.
-            if !name.folded().is_empty() {
-                found(Key::Name, text)?;
+            for_each_index_key(name, reach, |key| hashes.push(KeyHasher::name(seed, key.bytes())));
+        })?;
+        hashes.sort_unstable();
+        hashes.dedup();
+        hashes.retain(|hash| !crowded.contains(hash));
+        for &hash in hashes.iter() {
+            let (mut there, mut count) = (false, 0);
+            let found = parts.candidates(&parts.view.name_index, hash, |ordinal| {
+                there |= ordinal == person.ordinal();
+                count += 1;
+                Ok(())
+            });
+            match found {
+                Err(LookupError::Corrupt(corrupt)) => return Err(corrupt),
+                Ok(()) if !there => {
+                    let ordinal = person.ordinal().0;
+                    return Err(Corrupt::new(format!("person {ordinal} is not found by a key of a name")));
+                }
+                Ok(()) | Err(LookupError::TooMany) => {}
+            }
+            if count > CROWD {
+                crowded.insert(hash);
             }
         }
-        Ok(lookups)
+        Ok(hashes.len() as u64)
     }
 }

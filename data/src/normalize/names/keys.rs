@@ -110,9 +110,24 @@ pub fn for_each_query_key(name: &Name, mut visit: impl FnMut(IndexKey<'_>)) {
     }
 }
 
-fn each_pair(name: &Name, key: &mut KeyBytes, visit: &mut impl FnMut(IndexKey<'_>)) {
+/// Calls `visit` with each key under which a person can be found whose name is [equal](Name::is_folded_equal) as a
+/// folded key: pairs only, which few people share.
+pub fn for_each_equal_key(name: &Name, mut visit: impl FnMut(IndexKey<'_>)) {
+    let mut key = KeyBytes::new();
+    match name.word_count() {
+        0 => {}
+        1 => name.spellings().for_each(|form| visit(key.whole(&form.folded))),
+        _ => each_pair_of_words(name, &mut key, &mut visit),
+    }
+}
+
+fn each_pair_of_words(name: &Name, key: &mut KeyBytes, visit: &mut impl FnMut(IndexKey<'_>)) {
     // All words and not only own ones: the same words are of another order where the other name has no comma.
     Places::of(name.folded().split(|&byte| byte == b' '), Place::of).each_pair(key, visit);
+}
+
+fn each_pair(name: &Name, key: &mut KeyBytes, visit: &mut impl FnMut(IndexKey<'_>)) {
+    each_pair_of_words(name, key, visit);
     let written = &name.written.own;
     if written.count() > 0 {
         Places::of(written.iter(), Place::of_look).each_pair(key, visit);

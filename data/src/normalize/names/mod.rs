@@ -49,7 +49,7 @@ use unicode_security::MixedScript;
 
 pub use compare::{Reach, Similarity, compare};
 pub use folded::{NAME_KEY_BYTES_MAX, folded_name, german_form};
-pub use keys::{IndexKey, for_each_index_key, for_each_query_key};
+pub use keys::{IndexKey, for_each_equal_key, for_each_index_key, for_each_query_key};
 pub use parts::NAME_WORDS_MAX;
 
 use super::KeyBuffer;
