@@ -26,12 +26,25 @@ impl Random {
     }
 }
 
-/// Whether tenants stand in runs, or are mixed so that rows name them; or stand in runs of the only file.
+/// Whether tenants stand in runs, or are mixed so that rows name them, few or many of them; or stand in runs of the
+/// only file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tenants {
     Ordered,
     Mixed,
+    Many,
     Alone,
+}
+
+impl Tenants {
+    /// So many are mixed.
+    fn mixed(self) -> Option<u64> {
+        match self {
+            Self::Mixed => Some(3),
+            Self::Many => Some(23),
+            Self::Ordered | Self::Alone => None,
+        }
+    }
 }
 
 /// 300 people whose columns are stored in every way there is, two schemas, aliases from elsewhere.
@@ -41,7 +54,7 @@ fn segment(tenants: Tenants) -> Vec<u8> {
                   updated_at,notes,nothing\n";
     let mut csv = header.to_owned();
     for (i, at) in (0..300_u64).zip(0_usize..) {
-        let tenant = if tenants == Tenants::Mixed { i % 3 } else { i / 100 };
+        let tenant = tenants.mixed().map_or(i / 100, |count| i % count);
         let (given, family) = (["Jane", "Jürgen", "Anne-Marie"][at % 3], format!("Roe{i}"));
         let title = ["Junior Buyer", "Human Resources"][at % 2];
         let title = if i % 3 == 0 {
@@ -50,7 +63,11 @@ fn segment(tenants: Tenants) -> Vec<u8> {
             title.to_owned()
         };
         let local = if i % 20 == 0 { random.text(9) } else { format!("roe{i}") };
-        let domain = if i % 50 == 6 { format!("only{i}.example") } else { format!("acme{tenant}.example") };
+        let domain = match i {
+            107 | 157 => "pair.example".to_owned(),
+            _ if i % 50 == 6 => format!("only{i}.example"),
+            _ => format!("acme{tenant}.example"),
+        };
         let display = if i % 20 == 1 { random.text(12) } else { format!("{family}, {given}") };
         let id = if i % 20 == 2 { format!("odd {}", random.text(7)) } else { format!("{}", 40_000 + i) };
         let manager = if i % 20 == 3 {
@@ -96,13 +113,13 @@ fn segment(tenants: Tenants) -> Vec<u8> {
 
 /// Somebody of a tenant whose address is a template.
 fn tenant_head(tenants: Tenants, tenant: u64) -> u64 {
-    if tenants == Tenants::Mixed { tenant + 3 } else { tenant * 100 + 4 }
+    tenants.mixed().map_or(tenant * 100 + 4, |count| tenant + count)
 }
 
 /// All of them, built once.
-fn segments() -> &'static [Vec<u8>; 3] {
-    static SEGMENTS: OnceLock<[Vec<u8>; 3]> = OnceLock::new();
-    SEGMENTS.get_or_init(|| [Tenants::Ordered, Tenants::Mixed, Tenants::Alone].map(segment))
+fn segments() -> &'static [Vec<u8>; 4] {
+    static SEGMENTS: OnceLock<[Vec<u8>; 4]> = OnceLock::new();
+    SEGMENTS.get_or_init(|| [Tenants::Ordered, Tenants::Mixed, Tenants::Many, Tenants::Alone].map(segment))
 }
 
 /// Asks everything that a segment can be asked; the answers do not matter. Values may be long, not endless.
@@ -132,7 +149,10 @@ fn exercise(segment: &Segment<Vec<u8>>) {
     let _ = segment.person("40007", Scope::Everywhere).map(|hits| hits.len());
     let _ = segment.by_name("t0", "Roe4 Jürgen", 10).map(|hits| hits.len());
     let _ = segment.by_name("t1", "Jane Roe102", 10).map(|hits| hits.len());
-    let _ = (segment.domain("acme0.example"), segment.domain("x.example"));
+    // Said, seen by several, by one, by nobody.
+    for domain in ["acme0.example", "acme1.example", "only6.example", "x.example"] {
+        let _ = segment.domain(domain).map(|facts| facts.len());
+    }
     let _ = segment.tenants().filter_map(Result::ok).count();
     let _ = segment.stored_columns();
 }
@@ -180,7 +200,11 @@ fn the_segments_here_have_every_kind_of_section_and_store() {
         }
     }
     let head_bits = segments().each_ref().map(|bytes| Segment::open(bytes).unwrap().stored_row().head_bits);
-    assert_eq!(head_bits, [2, 4, 0], "three schemas, three mixed tenants");
+    assert_eq!(head_bits, [2, 4, 6, 0], "three schemas and three mixed tenants, two and 23");
+    for (bytes, is_packed) in segments().iter().zip([false, false, true, false]) {
+        let (_, runs) = sections(bytes).into_iter().find(|(kind, _)| *kind == SectionKind::Runs).unwrap();
+        assert_eq!(bytes[runs.start + 8] == 1, is_packed, "form of the runs");
+    }
     let texts = segments().iter().flat_map(|bytes| Segment::open(bytes).unwrap().stored_columns());
     assert!(texts.filter(|column| column.store == "text").count() > 0);
 }
@@ -336,4 +360,28 @@ fn metadata_that_misleads_gives_errors_or_other_values() {
         }
     }
     assert!(opened >= 8, "{opened} opened");
+}
+
+#[test]
+fn a_domain_that_leads_to_nobody_is_an_error_and_one_that_leads_to_others_is_unknown() {
+    let bytes = &segments()[0];
+    let domain_sections = sections(bytes).into_iter().filter(|(kind, _)| *kind == SectionKind::Domains);
+    let (_, seen) = domain_sections.max_by_key(|(_, range)| range.start).unwrap();
+    assert_eq!(seen.len() % 8, 0);
+    let with_ordinal = |ordinal: u32| {
+        let mut corrupt = bytes.clone();
+        for line in corrupt[seen.clone()].chunks_exact_mut(8) {
+            line[..4].copy_from_slice(&ordinal.to_le_bytes());
+        }
+        Segment::open(corrupt).unwrap()
+    };
+    let whole = Segment::open(&bytes[..]).unwrap();
+    assert_eq!(whole.domain("pair.example").unwrap()[0].people, 2, "few enough to be told by a person");
+    for ordinal in [whole.people_count(), u32::MAX] {
+        assert!(with_ordinal(ordinal).domain("pair.example").is_err(), "{ordinal}");
+    }
+    // Person 6 is the only one of their domain, which needs no line.
+    let misled = with_ordinal(6);
+    assert_eq!(misled.domain("pair.example").unwrap(), []);
+    assert_eq!(misled.domain("only6.example").unwrap(), whole.domain("only6.example").unwrap());
 }

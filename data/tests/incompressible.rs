@@ -28,6 +28,7 @@ impl Random {
 }
 
 const LOWER: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
 const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Whether people have further addresses.
@@ -37,8 +38,17 @@ enum Further {
     Many,
 }
 
-/// Bytes that each person takes in the segment beyond those in the CSV.
-fn more_bytes_a_person(letters: &[u8], (from, to): (u64, u64), further: Further) -> i64 {
+/// What is built of a CSV: bytes that each person takes in the segment beyond those in the CSV.
+fn more_bytes_a_person(csv: &str) -> i64 {
+    let dir = tempfile::tempdir().unwrap();
+    let people = vec![common::write(dir.path(), "people.csv", csv)];
+    let (bytes, _) = bytes_of(&InputSpec { people, ..InputSpec::default() });
+    assert_eq!(u64::from(Segment::open(&bytes[..]).unwrap().people_count()), PEOPLE);
+    (i64::try_from(bytes.len()).unwrap() - i64::try_from(csv.len()).unwrap()) / i64::try_from(PEOPLE).unwrap()
+}
+
+/// People of ten tenants with five domains, and nine columns of such text.
+fn columns(letters: &[u8], (from, to): (u64, u64), further: Further) -> String {
     let mut random = Random(5);
     let columns = "tenant_id,person_id,email,manager_email,display_name,given_name,family_name,title,department,location,x,y,z";
     let more = if further == Further::Many { ",aliases,personal_emails" } else { "" };
@@ -58,12 +68,26 @@ fn more_bytes_a_person(letters: &[u8], (from, to): (u64, u64), further: Further)
         }
         csv.push('\n');
     }
-    let dir = tempfile::tempdir().unwrap();
-    let people = vec![common::write(dir.path(), "people.csv", &csv)];
-    let spec = InputSpec { people, ..InputSpec::default() };
-    let (bytes, _) = bytes_of(&spec);
-    assert_eq!(u64::from(Segment::open(&bytes[..]).unwrap().people_count()), PEOPLE);
-    (i64::try_from(bytes.len()).unwrap() - i64::try_from(csv.len()).unwrap()) / i64::try_from(PEOPLE).unwrap()
+    csv
+}
+
+/// Nothing but the three columns that everybody has. So many people share a tenant, and so many of those a domain;
+/// one of 0 is shared by all.
+fn few_columns(of_tenant: u64, of_domain: u64) -> String {
+    let mut random = Random(9);
+    let (mut tenant, mut domain) = (String::new(), String::new());
+    let mut csv = "tenant_id,person_id,email\n".to_owned();
+    for i in 0..PEOPLE {
+        if i.checked_rem(of_tenant).unwrap_or(i) == 0 {
+            tenant = random.text(LOWER, 8, 16);
+        }
+        if i.checked_rem(of_domain).unwrap_or(i) == 0 {
+            domain = format!("{}.{}", random.text(LOWER, 4, 16), random.text(LETTERS, 2, 4));
+        }
+        let (id, local) = (random.text(LOWER, 8, 20), random.text(LOWER, 4, 16));
+        writeln!(csv, "{tenant},{id},{local}@{domain}").unwrap();
+    }
+    csv
 }
 
 #[test]
@@ -79,9 +103,37 @@ fn random_columns_take_at_most_twelve_bytes_a_person_more_than_the_csv() {
         ("short printable", &printable, short, Further::None, -10),
         ("short printable, with aliases", &printable, short, Further::Many, -33),
     ] {
-        let more = more_bytes_a_person(letters, sizes, further);
+        let more = more_bytes_a_person(&columns(letters, sizes, further));
         assert!(more <= MORE_BYTES_A_PERSON, "{what}: {more} bytes a person more than the CSV");
         // Four bytes above what was measured: who makes it worse should know.
         assert!(more <= usual, "{what}: {more} bytes a person more than the CSV");
+    }
+}
+
+#[test]
+fn domains_and_tenants_of_few_people_take_at_most_twelve_bytes_a_person_more_than_the_csv() {
+    for (of_tenant, of_domain, usual) in [
+        (2_000, 400, -20),
+        (2_000, 4, 0),
+        (2_000, 2, -2),
+        (2_000, 1, -4),
+        (20, 20, -16),
+        (10, 1, -2),
+        (4, 4, 10),
+    ] {
+        let what = format!("{of_tenant} people a tenant, {of_domain} a domain");
+        let more = more_bytes_a_person(&few_columns(of_tenant, of_domain));
+        assert!(more <= MORE_BYTES_A_PERSON, "{what}: {more} bytes a person more than the CSV");
+        // Four bytes above what was measured, where that is still allowed.
+        assert!(more <= usual, "{what}: {more} bytes a person more than the CSV");
+    }
+}
+
+#[test]
+fn a_tenant_of_one_or_two_people_costs_the_keys_of_its_domain_too() {
+    for (of_tenant, of_domain, most) in [(2, 2, 12), (2, 1, 12), (1, 0, 12), (1, 1, 20)] {
+        let what = format!("{of_tenant} people a tenant, {of_domain} a domain");
+        let more = more_bytes_a_person(&few_columns(of_tenant, of_domain));
+        assert!(more <= most, "{what}: {more} bytes a person more than the CSV");
     }
 }

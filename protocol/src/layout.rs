@@ -35,6 +35,7 @@
 //! |---|---|
 //! | 1 | records as given, with an offset each |
 //! | 2 | rows of one size with coded columns, tails beside them; key index with packed references |
+//! | 3 | domains that are only seen name a person; tenants and, where there are many, runs in fewer bytes |
 
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -42,7 +43,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::Generation;
 
 /// Number of the byte format described here, apart from the crate's version.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 /// Number of the normalisation rules that built the keys (`norm_v1`).
 pub const NORM_VERSION: u32 = 1;
 
@@ -146,9 +147,9 @@ pub enum SectionKind {
     PersonIndex = 6,
     /// Tenant + key of a name → ordinals.
     NameIndex = 7,
-    /// Domains by tenant.
+    /// Domains by tenant: what is said of them (index 0), who tells those that are only seen (1).
     Domains = 8,
-    /// Domain → places in [`Self::Domains`].
+    /// Domain → places in [`Self::Domains`], or a person who tells it.
     DomainIndex = 9,
     /// What of a person has no room in the row.
     Tails = 10,

@@ -96,14 +96,13 @@ pub(super) fn merge(
         let tenant = scan.tenants.name(person.tenant).to_owned();
         let domains = &mut scan.domains;
         KeyMaker::new(hasher, &inputs.dotless).add(&fields, &tenant, leader, &mut keys, |key| {
-            *domains.entry((person.tenant, keyed::domain_of(key).to_owned())).or_default() += 1;
+            domains.put_back(person.tenant, keyed::domain_of(key), leader);
             0
         })?;
         scan.tenants.count(person.tenant, 1);
         merged.people.insert(leader, person);
     }
     scan.keyed.append(&keys, 0);
-    scan.domains.retain(|_, people| *people > 0);
     Ok(merged)
 }
 
@@ -160,9 +159,7 @@ fn one_of(
         let domains = &mut scan.domains;
         let mut unused = Keyed::default();
         KeyMaker::new(hasher, &inputs.dotless).add(&fields, &tenant, 0, &mut unused, |key| {
-            if let Some(people) = domains.get_mut(&(person.tenant, keyed::domain_of(key).to_owned())) {
-                *people = people.saturating_sub(1);
-            }
+            domains.take_back(person.tenant, keyed::domain_of(key));
             0
         })?;
     }

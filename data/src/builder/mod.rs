@@ -17,6 +17,7 @@
 //! the build begins again with the size that it counted.
 
 mod counts;
+mod domains;
 mod fill;
 mod indexes;
 mod inputs;
@@ -43,8 +44,9 @@ use zerocopy::FromZeros;
 
 use crate::input::{FileSummary, InputError, InputSpec, Mapping, Report};
 use crate::segment::rows::RowsSpec;
-use crate::segment::{Corrupt, InputRecord, KeyHasher, Meta, sort_entries};
-use indexes::{Indexes, domain_facts};
+use crate::segment::{Corrupt, InputRecord, KeyHasher, Meta, sections, sort_entries};
+use domains::DomainFacts;
+use indexes::Indexes;
 use inputs::Inputs;
 use layout::{Context, Layout};
 use links::Links;
@@ -248,7 +250,8 @@ fn attempt<T: SegmentTarget>(
     watch.step(Phase::Index, 0, 3);
     let people = scan.batch_starts.last().copied().unwrap_or(0) as usize - rows.follower_count();
     sort_entries(&mut scan.keyed.addresses);
-    let domains = domain_facts(&mut scan, &inputs);
+    let counts = std::mem::take(&mut scan.domains);
+    let domains = DomainFacts::new(counts, &inputs, &mut scan.tenants, &rows, (hasher, people));
     let tenant_count = scan.tenants.iter().len();
     let mail_domains = MailDomains::new(std::mem::take(&mut scan.mail_domains), tenant_count);
     let counts = std::mem::take(&mut scan.links);
@@ -256,6 +259,11 @@ fn attempt<T: SegmentTarget>(
     let links = Links::new(counts, &scan.keyed.addresses, &rows, tenant_of, tenant_count, people);
     let has_further = merged.is_some() || !inputs.aliases.is_empty();
     let tenants = std::mem::take(&mut scan.tenants);
+    if sections::strings_size(tenants.iter()) > u32::MAX.into() {
+        return Err(BuildError::Limit(
+            "the identifiers of all tenants are over 4 GiB together: split the dataset by tenant".into(),
+        ));
+    }
     let context = Context {
         hasher,
         tenants: &tenants,
@@ -272,7 +280,7 @@ fn attempt<T: SegmentTarget>(
     let layout = Layout::new(&inputs.columns, &scan.sample, counters, context, run_count);
     let tables = Tables::new(&layout, context, if are_mixed { None } else { Some(&runs) }, tenant_count);
     watch.step(Phase::Index, 1, 3);
-    let indexes = Indexes::new(&mut scan, domains, &rows, hasher)?;
+    let indexes = Indexes::new(&mut scan, domains, &rows)?;
     let known = fill::Known {
         inputs: &inputs,
         scan: &scan,

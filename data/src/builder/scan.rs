@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use persondb_protocol::answer::Kind;
 
 use super::counts::{Counters, is_counted};
+use super::domains::DomainCounts;
 use super::inputs::Inputs;
 use super::keyed::{KeyMaker, Keyed, domain_of};
 use super::layout;
@@ -24,17 +25,6 @@ use crate::input::{
 };
 use crate::segment::rows::Roles;
 use crate::segment::{KeyHasher, roles};
-
-/// People that have their primary address in a domain, by (tenant code, domain).
-pub(super) type DomainCounts = HashMap<(u32, String), u64>;
-
-/// Counts runs of one domain without looking it up for each row.
-#[derive(Default)]
-struct DomainRun {
-    tenant: u32,
-    domain: String,
-    people: u64,
-}
 
 /// What the first pass found.
 pub(super) struct Scan {
@@ -92,7 +82,7 @@ pub(super) fn scan(
         tenants: Tenants::default(),
         tenant_of: RowTenants::default(),
         keyed: Keyed::default(),
-        domains: DomainCounts::new(),
+        domains: DomainCounts::default(),
         mail_domains: MailDomainCounts::default(),
         links: LinkCounts::default(),
         sample: Sample::default(),
@@ -157,14 +147,13 @@ fn scan_batch(
         tenants: Vec::new(),
         tenant_of: Vec::with_capacity(batch.len()),
         keyed: Keyed::default(),
-        domains: DomainCounts::new(),
+        domains: DomainCounts::default(),
         mail_domains: MailDomainCounts::default(),
         links: LinkCounts::default(),
         sample,
         rejected: Vec::new(),
     };
     let mut tenants = Tenants::default();
-    let mut run = DomainRun::default();
     for (row, place) in batch.rows().zip(0_u32..) {
         let person = PersonRow::new(row, mapping);
         let mut acceptance = match classify(&person, &inputs.limits) {
@@ -194,7 +183,7 @@ fn scan_batch(
             if !outsider && inputs.is_foreign(tenant, domain) {
                 acceptance.warnings.insert_at(WarningKind::DomainNotOfTenant, email_column);
             }
-            run.add(code, domain, domains);
+            domains.add(code, domain, accepted);
             if links.has(hasher, accepted, email, key.bytes()) { PRIMARY } else { 0 }
         })?;
         scanned.mail_domains.add(code, email);
@@ -215,7 +204,6 @@ fn scan_batch(
         scanned.tenant_of.push(code);
         worker.report.accept(&row, mapping.headers(), acceptance);
     }
-    run.flush(&mut scanned.domains);
     scanned.tenants = tenants.into_names();
     Ok(scanned)
 }
@@ -252,9 +240,7 @@ impl Scan {
         self.links.append(batch.links, &codes, first);
         self.sample.append(&batch.sample, &codes);
         self.keyed.append(&batch.keyed, first);
-        for ((code, domain), people) in batch.domains {
-            *self.domains.entry((codes[code as usize], domain)).or_default() += people;
-        }
+        self.domains.append(batch.domains, &codes, first);
         // A batch is small, so the sum above cannot pass 2^32 before it is refused here.
         if end >= 1 << 31 {
             return Err(too_many());
@@ -264,27 +250,6 @@ impl Scan {
             self.rejected.insert(batch.number, batch.rejected);
         }
         Ok(())
-    }
-}
-
-impl DomainRun {
-    fn add(&mut self, tenant: u32, domain: &str, counts: &mut DomainCounts) {
-        if self.people > 0 && (self.tenant != tenant || self.domain != domain) {
-            self.flush(counts);
-        }
-        if self.people == 0 {
-            self.tenant = tenant;
-            self.domain.clear();
-            self.domain.push_str(domain);
-        }
-        self.people += 1;
-    }
-
-    fn flush(&mut self, counts: &mut DomainCounts) {
-        if self.people > 0 {
-            *counts.entry((self.tenant, self.domain.clone())).or_default() += self.people;
-            self.people = 0;
-        }
     }
 }
 

@@ -31,12 +31,18 @@ impl Tables {
         };
         let people = u32::try_from(context.people).expect("people are capped at 2^31");
         let tenants = u32::try_from(tenant_count).expect("fewer tenants than rows");
-        let (lines, hinted): (Vec<_>, _) = match tenant_runs {
-            Some(runs) => (runs.iter().map(|&(start, tenant)| run(start, tenant)).collect(), people),
-            None => ((0..tenants).map(|tenant| run(0, tenant)).collect(), 0),
+        let lines: Vec<_> = match tenant_runs {
+            Some(runs) => runs.iter().map(|&(start, tenant)| run(start, tenant)).collect(),
+            None => (0..tenants).map(|tenant| run(0, tenant)).collect(),
+        };
+        let encoded = match tenant_runs {
+            Some(_) => runs::encode(&lines, people),
+            // A byte a person is not worth the bits that every look-up would have to take apart.
+            None if tenants < people / 16 => runs::encode(&lines, 0),
+            None => runs::encode_packed(&lines),
         };
         let mut tables = Self { sections: Vec::new() };
-        tables.push(SectionKind::Runs, 0, 0, lines.len(), runs::encode(&lines, hinted));
+        tables.push(SectionKind::Runs, 0, 0, lines.len(), encoded);
         let domains = context.domains.domains();
         let encoded = dictionary::encode(SLOT_DOMAINS, domains.iter().map(|domain| (domain.as_str(), None)));
         tables.push(SectionKind::MailDomains, 0, SLOT_DOMAINS, domains.len(), encoded);

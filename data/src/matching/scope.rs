@@ -1,7 +1,6 @@
 //! The scope of a message: the tenants of its recipients, and their domains in it.
 
 use persondb_protocol::Prefetch;
-use persondb_protocol::answer::DomainKind;
 use smallvec::SmallVec;
 
 use super::{Asked, Matching};
@@ -12,45 +11,6 @@ use crate::segment::{DomainLine, LookupError, Segment};
 const TENANT_COUNT_MAX: usize = 16;
 /// Their domains in which a foreign local part is looked for.
 const DOMAIN_COUNT_MAX: usize = 8;
-/// A domain that is not listed counts as a tenant's own from this share of its people on: 1 in so many.
-const OWN_SHARE: u64 = 100;
-
-/// Domains in which anybody can have a mailbox: nobody's own, however many of a tenant's people have one there.
-const PUBLIC: [&str; 32] = [
-    "126.com",
-    "163.com",
-    "aol.com",
-    "comcast.net",
-    "free.fr",
-    "gmail.com",
-    "gmx.at",
-    "gmx.ch",
-    "gmx.de",
-    "gmx.net",
-    "googlemail.com",
-    "hotmail.co.uk",
-    "hotmail.com",
-    "hotmail.fr",
-    "icloud.com",
-    "libero.it",
-    "live.com",
-    "mac.com",
-    "mail.com",
-    "mail.ru",
-    "me.com",
-    "msn.com",
-    "orange.fr",
-    "outlook.com",
-    "proton.me",
-    "protonmail.com",
-    "qq.com",
-    "t-online.de",
-    "web.de",
-    "yahoo.co.uk",
-    "yahoo.com",
-    "yandex.ru",
-];
-
 /// Tenants by code, and domain keys.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
@@ -86,16 +46,9 @@ impl Scope {
     }
 }
 
-/// Whether a line says that the domain is the tenant's own: listed as such, or that of a share of its people.
+/// Whether a line says that the domain is the tenant's own.
 pub(super) fn is_own<B: Prefetch>(line: &DomainLine<'_>, segment: &Segment<B>) -> Result<bool, LookupError> {
-    Ok(match line.kind {
-        DomainKind::Owned => true,
-        DomainKind::Partner => false,
-        DomainKind::Observed => {
-            let people = segment.tenant(line.tenant)?.1;
-            line.people.saturating_mul(OWN_SHARE) >= people && PUBLIC.binary_search(&line.domain).is_err()
-        }
-    })
+    Ok(line.is_own(segment.tenant(line.tenant)?.1))
 }
 
 impl<B: Prefetch> Matching<'_, B> {
@@ -134,15 +87,5 @@ impl<B: Prefetch> Matching<'_, B> {
             }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::PUBLIC;
-
-    #[test]
-    fn public_domains_are_sorted_to_be_found() {
-        assert!(PUBLIC.is_sorted());
     }
 }

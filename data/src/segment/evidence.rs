@@ -30,24 +30,25 @@ impl<B: Prefetch> Segment<B> {
     }
 
     /// Calls `visit` with what each tenant knows of a domain, which is a key.
-    pub(crate) fn for_each_domain_line<'s>(
-        &'s self,
+    pub(crate) fn for_each_domain_line(
+        &self,
         domain: &[u8],
-        visit: impl FnMut(DomainLine<'s>) -> Result<(), LookupError>,
+        visit: impl FnMut(DomainLine<'_>) -> Result<(), LookupError>,
     ) -> Result<(), LookupError> {
         self.parts().for_each_domain_line(domain, visit)
     }
 
     /// Calls `visit` with the domains that may be meant by a key of a look-alike: whoever asks compares.
-    pub(crate) fn for_each_lookalike_line<'s>(
-        &'s self,
+    pub(crate) fn for_each_lookalike_line(
+        &self,
         key: &[u8],
-        mut visit: impl FnMut(DomainLine<'s>) -> Result<(), LookupError>,
+        mut visit: impl FnMut(DomainLine<'_>) -> Result<(), LookupError>,
     ) -> Result<(), LookupError> {
         let parts = self.parts();
-        let domains = parts.domains()?;
         let hash = parts.view.hasher.lookalike(key);
-        parts.candidates(&parts.view.lookalike_index, hash, |place| visit(domains.get(place.0)?))
+        parts.candidates(&parts.view.lookalike_index, hash, |reference| {
+            parts.with_domain_line(reference.0, &mut visit)
+        })
     }
 
     /// People of these tenants who may bear the name, each once, in the order of their ordinals, at most

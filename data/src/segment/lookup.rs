@@ -8,9 +8,7 @@ use smallvec::SmallVec;
 
 use super::person_ref::FirstLook;
 use super::scratch::with_scratch;
-use super::{
-    Ambiguity, Corrupt, DomainLine, Fields, KeyHasher, Parts, PersonRef, Segment, is_dotless_domain,
-};
+use super::{Ambiguity, Corrupt, Fields, KeyHasher, Parts, PersonRef, Segment, is_dotless_domain};
 use crate::normalize::names::{Name, for_each_equal_key};
 use crate::normalize::{
     AddressKey, KeyBuffer, address_key, address_key_equals, domain_key, strip_dots, strip_subaddress,
@@ -196,17 +194,20 @@ impl<B: AsRef<[u8]>> Segment<B> {
         let Some(domain) = domain_key(domain, &mut key) else { return Ok(Vec::new()) };
         let mut facts = Vec::new();
         parts.for_each_domain_line(domain, |line| {
-            facts.push(DomainFact {
+            let fact = DomainFact {
                 tenant_id: parts.tenants()?.get(line.tenant)?.0.to_owned(),
                 domain: line.domain.to_owned(),
                 kind: line.kind,
                 subaddress: line.subaddress,
                 dots_ignored: line.dots_ignored,
                 people: line.people,
-            });
+            };
+            facts.push((line.tenant, fact));
             Ok(())
         })?;
-        Ok(facts)
+        // What is said and what is seen come one after the other.
+        facts.sort_by_key(|(tenant, _)| *tenant);
+        Ok(facts.into_iter().map(|(_, fact)| fact).collect())
     }
 }
 
@@ -269,7 +270,7 @@ impl<'a> Parts<'a> {
         }
         let mut dots_tenants = SmallVec::<[u32; 4]>::new();
         let mut shorter = KeyBuffer::new();
-        self.for_each_domain_line(key.domain(), |line| {
+        self.for_each_said_line(key.domain(), |line| {
             if line.dots_ignored {
                 dots_tenants.push(line.tenant);
             }
@@ -292,7 +293,7 @@ impl<'a> Parts<'a> {
             return Ok(hits);
         }
         // Both at once, for whoever reads this domain both ways.
-        self.for_each_domain_line(key.domain(), |line| {
+        self.for_each_said_line(key.domain(), |line| {
             let reads_both = line.dots_ignored || public;
             let character = line.subaddress.filter(|_| reads_both);
             if let Some(stripped) = character.and_then(|c| strip_subaddress(key, c, &mut shorter)) {
@@ -348,19 +349,6 @@ impl<'a> Parts<'a> {
                 hits.push(Hit { person, matched: Matched::PersonId });
             }
             Ok(())
-        })
-    }
-
-    pub(super) fn for_each_domain_line(
-        &self,
-        domain: &[u8],
-        mut visit: impl FnMut(DomainLine<'a>) -> Result<(), LookupError>,
-    ) -> Result<(), LookupError> {
-        let domains = self.domains()?;
-        let hash = self.view.hasher.domain(domain);
-        self.candidates(&self.view.domain_index, hash, |place| {
-            let line = domains.get(place.0)?;
-            if line.domain.as_bytes() == domain { visit(line) } else { Ok(()) }
         })
     }
 }

@@ -13,6 +13,7 @@
 //! | `domains` | what is known of domains, by tenant |
 //! | `keys` | which keys a person has: one function for builder and reader |
 //! | `lookup`, `batch` | question → people, one or many |
+//! | `domain_lookup` | domain → what is known of it |
 //! | `scratch`, `last_email` | values while they are compared, and the address that was |
 //! | `person_ref` | one person, borrowed |
 //! | `stored` | how columns are stored, for people |
@@ -24,6 +25,7 @@
 
 mod batch;
 pub(crate) mod column;
+mod domain_lookup;
 mod domains;
 mod evidence;
 mod image;
@@ -52,7 +54,7 @@ use persondb_protocol::layout::{SectionEntry, SectionKind, SegmentHeader};
 
 use column::TextCodec;
 use column::dictionary::Dictionary;
-pub(crate) use domains::DomainLine;
+pub(crate) use domains::{DomainLine, SeenDomain};
 pub(crate) use image::{Plan, Planned};
 pub(crate) use key_index_builder::{KeyEntry, KeyIndexBuilder, Load, sort_entries};
 pub(crate) use keys::{
@@ -68,7 +70,10 @@ pub use verify::{Verified, VerifyError};
 
 pub(crate) mod sections {
     //! Encoders of the small sections, for the builder.
-    pub(crate) use super::domains::{size as domains_size, write as write_domains};
+    pub(crate) use super::domains::{
+        seen_size as seen_domains_size, size as domains_size, write as write_domains,
+        write_seen as write_seen_domains,
+    };
     pub(crate) use super::rows::rows_size;
     pub(crate) use super::strings::{size as strings_size, write as write_strings};
     pub(crate) use super::tails::offsets_size;
@@ -142,6 +147,7 @@ pub(crate) struct View {
     person_index: Index,
     name_index: Index,
     domains: (Range<usize>, u64),
+    seen_domains: (Range<usize>, u64),
     domain_index: Index,
     lookalike_index: Index,
     people_count: u32,
@@ -278,6 +284,9 @@ impl View {
             person_index: index(SectionKind::PersonIndex)?,
             name_index: index(SectionKind::NameIndex)?,
             domains: image.section(SectionKind::Domains)?,
+            seen_domains: image
+                .section_of(SectionKind::Domains, 1)
+                .map(|(range, e)| (range, e.count.get()))?,
             domain_index: index(SectionKind::DomainIndex)?,
             lookalike_index: index(SectionKind::LookalikeIndex)?,
             people_count,
@@ -348,7 +357,8 @@ impl<'a> Parts<'a> {
     }
 
     fn domains(&self) -> Result<domains::Domains<'a>, Corrupt> {
-        domains::Domains::open(self.slice(&self.view.domains.0)?, self.view.domains.1)
+        let (lines, seen) = (&self.view.domains, &self.view.seen_domains);
+        domains::Domains::open((self.slice(&lines.0)?, lines.1), (self.slice(&seen.0)?, seen.1))
     }
 
     fn person(&self, ordinal: Ordinal) -> Result<PersonRef<'a>, Corrupt> {
