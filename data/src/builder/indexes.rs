@@ -10,13 +10,13 @@ use super::rows::Rows;
 use super::scan::Scan;
 use super::tables::Tables;
 use super::tenants::Tenants;
-use crate::segment::{KeyEntry, KeyIndexBuilder, Load, Plan, Planned, sections};
+use crate::segment::{Entry, KeyIndexBuilder, Load, NameEntry, Plan, Planned, sections};
 
 /// The four indexes and the domain lines, sized and ready to be written.
 pub(super) struct Indexes {
     addresses: KeyIndexBuilder,
     persons: KeyIndexBuilder,
-    names: KeyIndexBuilder,
+    names: KeyIndexBuilder<NameEntry>,
     domains: DomainFacts,
     domain_index: KeyIndexBuilder,
     lookalikes: KeyIndexBuilder,
@@ -25,32 +25,18 @@ pub(super) struct Indexes {
 impl Indexes {
     pub(super) fn new(scan: &mut Scan, mut domains: DomainFacts, rows: &Rows) -> Result<Self, BuildError> {
         let keyed = std::mem::take(&mut scan.keyed);
-        let bind = |mut entries: Vec<KeyEntry>, load| {
-            for entry in &mut entries {
-                entry.set_number(rows.ordinal(entry.number() & !PRIMARY));
-            }
-            KeyIndexBuilder::new(entries, load)
-        };
         // Senders are looked up by address far more than by anything else.
-        let addresses = bind(keyed.addresses, Load::Fast);
-        let persons = bind(keyed.persons, Load::Small);
-        let names = bind(keyed.names, Load::Small);
+        let addresses = bound(keyed.addresses, rows, Load::Fast);
+        let persons = bound(keyed.persons, rows, Load::Small);
+        let names = bound(keyed.names, rows, Load::Small);
         let domain_index = KeyIndexBuilder::new(domains.take_entries(), Load::Fast);
         let lookalikes = KeyIndexBuilder::new(domains.take_lookalikes(), Load::Small);
         let indexes = Self { addresses, persons, names, domains, domain_index, lookalikes };
-        let all = [
-            &indexes.addresses,
-            &indexes.persons,
-            &indexes.names,
-            &indexes.domain_index,
-            &indexes.lookalikes,
-        ];
-        for index in all {
-            if !index.fits() {
-                return Err(BuildError::Limit(
-                    "an index is over 8 GiB of postings: split the dataset by tenant".into(),
-                ));
-            }
+        let all = [&indexes.addresses, &indexes.persons, &indexes.domain_index, &indexes.lookalikes];
+        if !all.iter().all(|index| index.fits()) || !indexes.names.fits() {
+            return Err(BuildError::Limit(
+                "an index is over 8 GiB of postings: split the dataset by tenant".into(),
+            ));
         }
         Ok(indexes)
     }
@@ -67,7 +53,6 @@ impl Indexes {
         let people = people as u64;
         let seen = self.domains.seen().len();
         let tenants_size = sections::strings_size(tenants.iter());
-        let index = |kind, index: &KeyIndexBuilder| Planned::new(kind, index.size(), index.key_count());
         let mut sections = vec![
             Planned::new(SectionKind::Meta, meta_size as u64, 1),
             Planned::new(SectionKind::Tenants, tenants_size, tenants.iter().len() as u64),
@@ -84,14 +69,14 @@ impl Indexes {
                 index: 1,
                 ..Planned::new(SectionKind::Domains, sections::seen_domains_size(seen), seen as u64)
             },
-            index(SectionKind::DomainIndex, &self.domain_index),
-            index(SectionKind::LookalikeIndex, &self.lookalikes),
+            planned(SectionKind::DomainIndex, &self.domain_index),
+            planned(SectionKind::LookalikeIndex, &self.lookalikes),
         ];
         sections.extend(tables.planned());
         sections.extend([
-            index(SectionKind::AddressIndex, &self.addresses),
-            index(SectionKind::PersonIndex, &self.persons),
-            index(SectionKind::NameIndex, &self.names),
+            planned(SectionKind::AddressIndex, &self.addresses),
+            planned(SectionKind::PersonIndex, &self.persons),
+            planned(SectionKind::NameIndex, &self.names),
             Planned::new(SectionKind::TailOffsets, sections::offsets_size(people), people),
             Planned::new(SectionKind::Rows, sections::rows_size(layout.row_size, people), people),
             // The last one: what was estimated too large is cut off.
@@ -110,9 +95,21 @@ impl Indexes {
             (SectionKind::LookalikeIndex, self.lookalikes),
             (SectionKind::AddressIndex, self.addresses),
             (SectionKind::PersonIndex, self.persons),
-            (SectionKind::NameIndex, self.names),
         ] {
             index.write(&mut bytes[plan.range(kind)]);
         }
+        self.names.write(&mut bytes[plan.range(SectionKind::NameIndex)]);
     }
+}
+
+/// An index whose entries name rows, over the ordinals that these became.
+fn bound<E: Entry>(mut entries: Vec<E>, rows: &Rows, load: Load) -> KeyIndexBuilder<E> {
+    for entry in &mut entries {
+        entry.set_number(rows.ordinal(entry.number() & !PRIMARY));
+    }
+    KeyIndexBuilder::new(entries, load)
+}
+
+fn planned<E: Entry>(kind: SectionKind, index: &KeyIndexBuilder<E>) -> Planned {
+    Planned::new(kind, index.size(), index.key_count())
 }

@@ -8,7 +8,8 @@ use super::links::PRIMARY;
 use crate::normalize::names::{Name, for_each_index_key};
 use crate::normalize::{AddressKey, KeyBuffer, address_key, strip_dots};
 use crate::segment::{
-    Corrupt, Fields, KeyEntry, KeyHasher, for_each_address, for_each_name, is_dotless_domain, reach,
+    Corrupt, Entry, Fields, KeyEntry, KeyHasher, NameEntry, for_each_address, for_each_name,
+    is_dotless_domain, reach,
 };
 
 /// Entries of the three indexes over people: hash of a key, row or ordinal.
@@ -16,21 +17,18 @@ use crate::segment::{
 pub(super) struct Keyed {
     pub(super) addresses: Vec<KeyEntry>,
     pub(super) persons: Vec<KeyEntry>,
-    pub(super) names: Vec<KeyEntry>,
+    pub(super) names: Vec<NameEntry>,
 }
 
 impl Keyed {
     /// Adds what `other` gathered, its numbers moved by `by`.
     pub(super) fn append(&mut self, other: &Self, by: u32) {
-        let pairs = [
-            (&mut self.addresses, &other.addresses),
-            (&mut self.persons, &other.persons),
-            (&mut self.names, &other.names),
-        ];
+        let pairs = [(&mut self.addresses, &other.addresses), (&mut self.persons, &other.persons)];
         for (to, from) in pairs {
             let moved = |number: u32| ((number & !PRIMARY) + by) | (number & PRIMARY);
             to.extend(from.iter().map(|entry| KeyEntry::new(entry.hash(), moved(entry.number()))));
         }
+        self.names.extend(other.names.iter().map(|entry| NameEntry::new(entry.hash(), entry.number() + by)));
     }
 }
 
@@ -111,7 +109,7 @@ impl<'d> KeyMaker<'d> {
         // Names in another order have keys in common.
         hashes.sort_unstable();
         hashes.dedup();
-        out.names.extend(hashes.iter().map(|&hash| KeyEntry::new(hash, number)));
+        out.names.extend(hashes.iter().map(|&hash| NameEntry::new(hash, number)));
         Ok(())
     }
 }

@@ -54,15 +54,68 @@ impl KeyEntry {
     pub(crate) fn number(&self) -> u32 {
         self.number
     }
+}
 
+/// A key's hash and whose it is: what an index is built of. Ordered by hash, then number.
+pub(crate) trait Entry: Copy + Ord + Send {
+    /// The key's hash.
+    fn hash(&self) -> u64;
+    /// Row or ordinal.
+    fn number(&self) -> u32;
     /// Binds the key to another row or ordinal.
-    pub(crate) fn set_number(&mut self, number: u32) {
-        self.number = number;
-    }
+    fn set_number(&mut self, number: u32);
 
+    /// Whether the hashes are the same.
     fn same_key(&self, other: &Self) -> bool {
         self.hash() == other.hash()
     }
+}
+
+impl Entry for KeyEntry {
+    fn hash(&self) -> u64 {
+        self.hash()
+    }
+
+    fn number(&self) -> u32 {
+        self.number
+    }
+
+    fn set_number(&mut self, number: u32) {
+        self.number = number;
+    }
+}
+
+/// The same for [names](super::KeyHasher::name), whose hashes have 32 bits: every person has three, and while a
+/// segment is built all of them are in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NameEntry(u64);
+
+impl NameEntry {
+    /// Keeps the bits that the hash of a name has.
+    pub(crate) fn new(hash: u64, number: u32) -> Self {
+        Self(hash >> 32 << 32 | u64::from(number))
+    }
+}
+
+impl Entry for NameEntry {
+    fn hash(&self) -> u64 {
+        name_hash(self.0)
+    }
+
+    fn number(&self) -> u32 {
+        let [_, number] = [self.0 >> 32, self.0 & u64::from(u32::MAX)];
+        u32::try_from(number).unwrap_or(u32::MAX)
+    }
+
+    fn set_number(&mut self, number: u32) {
+        *self = Self::new(self.0, number);
+    }
+}
+
+/// What of a hash counts for a name: the upper half, and its low byte for the fingerprint.
+pub(crate) fn name_hash(hash: u64) -> u64 {
+    let half = hash >> 32;
+    half << 32 | half & 0xff
 }
 
 impl Ord for KeyEntry {
@@ -78,7 +131,7 @@ impl PartialOrd for KeyEntry {
 }
 
 /// Sorts by hash, then number, in place. O(n log n), on two threads where there are many entries.
-pub(crate) fn sort_entries(entries: &mut [KeyEntry]) {
+pub(crate) fn sort_entries<E: Entry>(entries: &mut [E]) {
     if entries.len() < HALVED_MIN {
         return entries.sort_unstable();
     }
@@ -95,21 +148,21 @@ pub(crate) fn sort_entries(entries: &mut [KeyEntry]) {
 
 /// A key index that is about to be written: its size is known, its bytes are not yet.
 #[derive(Debug)]
-pub(crate) struct KeyIndexBuilder {
-    entries: Vec<KeyEntry>,
+pub(crate) struct KeyIndexBuilder<E = KeyEntry> {
+    entries: Vec<E>,
     layout: IndexLayout,
     key_count: u64,
     fits: bool,
 }
 
-impl KeyIndexBuilder {
+impl<E: Entry> KeyIndexBuilder<E> {
     /// Takes entries in any order, repetitions included. O(n log n), in place.
-    pub(crate) fn new(mut entries: Vec<KeyEntry>, load: Load) -> Self {
+    pub(crate) fn new(mut entries: Vec<E>, load: Load) -> Self {
         sort_entries(&mut entries);
         entries.dedup();
-        let ordinal_end = entries.iter().map(|entry| u64::from(entry.number) + 1).max().unwrap_or(0);
+        let ordinal_end = entries.iter().map(|entry| u64::from(entry.number()) + 1).max().unwrap_or(0);
         let (mut key_count, mut word_count) = (0_u64, 0_u64);
-        for group in entries.chunk_by(KeyEntry::same_key) {
+        for group in entries.chunk_by(E::same_key) {
             key_count += 1;
             if group.len() > 1 {
                 word_count += group.len() as u64;
@@ -165,14 +218,14 @@ impl KeyIndexBuilder {
             for (slot, key) in waiting.drain(going_on..).rev().enumerate() {
                 let group = self.group(key);
                 let reference = if let [entry] = group {
-                    entry.number
+                    entry.number()
                 } else {
                     let place = next_word;
                     for entry in group {
-                        words[next_word] = entry.number.to_le_bytes();
+                        words[next_word] = entry.number().to_le_bytes();
                         next_word += 1;
                     }
-                    words[next_word - 1] = (group[group.len() - 1].number | LAST_BIT).to_le_bytes();
+                    words[next_word - 1] = (group[group.len() - 1].number() | LAST_BIT).to_le_bytes();
                     layout.ordinal_end + u32::try_from(place).expect("what fits has 32-bit references")
                 };
                 bucket[slot] = key.fingerprint();
@@ -198,7 +251,7 @@ impl KeyIndexBuilder {
     fn for_each_bucket(&self, mut fill: impl FnMut(usize, &mut Vec<Waiting>)) {
         let mut waiting = Vec::new();
         let (mut bucket, mut start) = (0, 0);
-        for group in self.entries.chunk_by(KeyEntry::same_key) {
+        for group in self.entries.chunk_by(E::same_key) {
             let hash = group[0].hash();
             let home = self.layout.home(hash);
             while bucket < home && !waiting.is_empty() {
@@ -216,8 +269,8 @@ impl KeyIndexBuilder {
     }
 
     /// All entries of a key.
-    fn group(&self, key: Waiting) -> &[KeyEntry] {
-        let mut groups = self.entries[key.start()..].chunk_by(KeyEntry::same_key);
+    fn group(&self, key: Waiting) -> &[E] {
+        let mut groups = self.entries[key.start()..].chunk_by(E::same_key);
         groups.next().expect("a key has entries")
     }
 }

@@ -5,6 +5,7 @@ use persondb_protocol::answer::{Kind, Matched};
 use persondb_protocol::matching::MatchedField;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::key_index_builder::name_hash;
 use super::{Columns, Corrupt};
 use crate::input::values::{self, AddressValue};
 use crate::input::{self, Canonical};
@@ -190,7 +191,7 @@ impl KeyHasher {
 
     /// Of a key of a name in the tenant with this hash.
     pub(crate) fn name(tenant: u64, key: &[u8]) -> u64 {
-        xxh3_64_with_seed(key, tenant)
+        name_hash(xxh3_64_with_seed(key, tenant))
     }
 
     /// Of a key under which a domain's look-alikes find it.
