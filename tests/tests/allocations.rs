@@ -10,11 +10,19 @@ use std::hint::black_box;
 use std::path::Path;
 
 use persondb_client::{Client, DatasetName, Lookup, PersonRef, Pin, Via};
+use persondb_data::builder::{BuildOptions, build};
+use persondb_data::input::InputSpec;
+use persondb_data::message::Message;
+use persondb_data::segment::Segment;
+use persondb_protocol::Generation;
+use persondb_protocol::matching::MatchOptions;
 use persondb_tests::{Daemon, Output, Programs, Setup, read_table};
 
 const PEOPLE: usize = 10_000;
 /// Addresses that are asked for together. Not a divisor of the people: the last batch is smaller.
 const BATCH_SIZE: usize = 32;
+/// Allocations of a match beyond those of its answer: lists on the way that outgrow the stack.
+const MATCH_BEYOND_ANSWER_MAX: u64 = 16;
 
 thread_local! {
     /// Of this thread alone: a client has a watcher that may allocate whenever it likes.
@@ -200,6 +208,60 @@ fn looking_up_and_reading_into_kept_buffers_allocates_nothing() {
     }
     let pins = allocations(kept, |_| asked.primary.iter().for_each(|_| drop(black_box(client.pin()))));
     assert_eq!(pins, 0, "a pin for each look-up");
+}
+
+/// A match gives an owned answer, and that is all it allocates for a usual message: what a copy of the answer takes,
+/// and a little that grows with nothing.
+#[test]
+fn matching_a_message_allocates_its_answer_and_a_few_names_that_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = folder.path().join("people.csv");
+    let count = PEOPLE.to_string();
+    let mut generate = Programs::get().persondb();
+    Output::of(generate.args(["generate", "--people", &count, "--tenants", "20", "-o"]).arg(&people))
+        .ended_with(0);
+    let table = read_table(&people);
+    let segment = built(&people);
+    let kept = &mut Kept::default();
+    let options = MatchOptions::default();
+    let mut most = 0;
+    for rows in table.rows.chunks(BATCH_SIZE) {
+        let message = |recipients: usize| Message {
+            from_name: Some(rows[0]["display_name"].as_str().into()),
+            from_addr: Some("stranger@nowhere.example".into()),
+            recipients: rows.iter().take(recipients).map(|row| row["email"].as_str().into()).collect(),
+            ..Message::default()
+        };
+        for recipients in [1, 4, 7] {
+            let message = message(recipients);
+            let evidence = segment.match_message(&message, &options).unwrap();
+            let copied = allocations(kept, |_| drop(black_box(evidence.clone())));
+            let matched = allocations(kept, |_| {
+                drop(black_box(segment.match_message(&message, &options)));
+            });
+            // Lists of the answer grow while they are filled, its copy's do not.
+            let grown = copied / 2;
+            most = most.max(matched.saturating_sub(copied + grown));
+            assert!(matched >= copied, "{matched} allocations for what takes {copied} to copy");
+        }
+    }
+    assert!(most <= MATCH_BEYOND_ANSWER_MAX, "{most} allocations beyond the answer");
+}
+
+fn built(people: &Path) -> Segment<Vec<u8>> {
+    let spec = InputSpec { people: vec![people.to_owned()], ..InputSpec::default() };
+    let options = BuildOptions {
+        generation: Generation(1),
+        load_started_boot_ns: 0,
+        built_at_wall_ns: 0,
+        config_digest: [0; 16],
+        hash_seed: 42,
+        threads: 2,
+        rejects: None,
+    };
+    let mut bytes = Vec::new();
+    build(&spec, &options, &mut bytes, &mut |_| {}).unwrap();
+    Segment::open(bytes).unwrap()
 }
 
 /// The near miss: what gives owned values is counted, or a count of 0 would mean nothing.

@@ -1,4 +1,5 @@
-//! Instructions of a look-up, of a decoded person and of a built row, compared with `../instructions.toml`.
+//! Instructions of a look-up, of a decoded person, of a matched message and of a built row, compared with
+//! `../instructions.toml`.
 //!
 //! ```text
 //! cargo bench -p persondb-data --bench instructions              counts, compares, fails beyond 3 %

@@ -10,7 +10,9 @@ use gungraun::{
 };
 use persondb_data::builder::build;
 use persondb_data::input::InputSpec;
+use persondb_data::message::Message;
 use persondb_data::segment::{Hits, Scope, Segment};
+use persondb_protocol::matching::{MatchMessage, MatchOptions};
 use smallvec::SmallVec;
 
 use crate::people::{PEOPLE_COUNT, Someone, csv, options};
@@ -25,10 +27,13 @@ main!(library_benchmark_groups = [look_up, load]);
 library_benchmark_group!(
     name = look_up,
     setup = write_segment(),
-    benchmarks = [get_hit, get_many_32, get_miss, decode_columns, by_name]
+    benchmarks = [get_hit, get_many_32, get_miss, decode_columns, by_name, match_message]
 );
 
 library_benchmark_group!(name = load, setup = write_exports(), benchmarks = build_row);
+
+/// Recipients of a message that is matched.
+const RECIPIENTS: usize = 5;
 
 /// A segment with questions about it. Leaked, so that giving it back is not counted.
 struct Asked {
@@ -39,6 +44,10 @@ struct Asked {
 impl Asked {
     /// People from all over the segment, a thousand of them.
     fn about(question: fn(Someone) -> [String; 2]) -> &'static Self {
+        Box::leak(Box::new(Self::open(question)))
+    }
+
+    fn open(question: fn(Someone) -> [String; 2]) -> Self {
         let bytes = std::fs::read(segment_path()).expect("the group's setup has written it");
         let segment = Segment::open(bytes).expect("the builder has made it");
         let numbers = (0..PEOPLE_COUNT).step_by(PEOPLE_COUNT as usize / 1_000);
@@ -48,7 +57,7 @@ impl Asked {
         get(&asked);
         names(&asked);
         columns(&asked.hits());
-        Box::leak(Box::new(asked))
+        asked
     }
 
     fn hits(&self) -> Vec<Hits<'_>> {
@@ -73,6 +82,25 @@ fn named() -> &'static Asked {
     let asked = Asked::about(|person| [person.tenant().to_owned(), person.name()]);
     assert!(names(asked) >= 1_000, "everybody is found, some with others of that name");
     asked
+}
+
+/// Strangers with the names of people, each with five recipients of the person's tenant.
+fn senders() -> &'static (Asked, Vec<MatchMessage>) {
+    let asked = Asked::open(|person| [person.email(), person.name()]);
+    let message = |(at, [_, name]): (usize, &[String; 2])| {
+        // Tenants stand one after the other.
+        let first = at.min(asked.questions.len() - RECIPIENTS);
+        let recipients = asked.questions[first..first + RECIPIENTS].iter().map(|[email, _]| email.clone());
+        MatchMessage {
+            from: Some(format!("{name} <stranger@nowhere.example>")),
+            recipients: recipients.collect(),
+            ..MatchMessage::default()
+        }
+    };
+    let messages = asked.questions.iter().enumerate().map(message).collect();
+    let messages = Box::leak(Box::new((asked, messages)));
+    assert!(matched(messages) >= 1_000, "everybody is met, some with others of that name");
+    messages
 }
 
 fn found() -> &'static [Hits<'static>] {
@@ -112,6 +140,12 @@ fn by_name(asked: &'static Asked) -> usize {
     black_box(names(black_box(asked)))
 }
 
+#[library_benchmark]
+#[bench::of_1000(senders())]
+fn match_message(messages: &'static (Asked, Vec<MatchMessage>)) -> usize {
+    black_box(matched(black_box(messages)))
+}
+
 // Working threads have no entry point of callgrind's: the whole process is counted, of which nearly all is
 // the build. What does not grow with the rows is part of it: some tables are trained on any number of them.
 #[library_benchmark(
@@ -144,6 +178,15 @@ fn names(asked: &Asked) -> usize {
     let ask =
         |[tenant, name]: &[String; 2]| asked.segment.by_name(tenant, name, 10).map_or(0, |hits| hits.len());
     asked.questions.iter().map(ask).sum()
+}
+
+fn matched((asked, messages): &(Asked, Vec<MatchMessage>)) -> usize {
+    let options = MatchOptions::default();
+    let ask = |message: &MatchMessage| {
+        let evidence = asked.segment.match_message(&Message::from(message), &options);
+        evidence.map_or(0, |evidence| usize::try_from(evidence.candidate_count).unwrap_or(0))
+    };
+    messages.iter().map(ask).sum()
 }
 
 fn columns(hits: &[Hits<'_>]) -> usize {

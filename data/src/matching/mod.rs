@@ -23,14 +23,12 @@ mod sender_name;
 
 use persondb_protocol::Prefetch;
 use persondb_protocol::layout::NORM_VERSION;
-use persondb_protocol::matching::{
-    AddressKind, MatchEvidence, MatchOptions, Oddity, Party, RECIPIENT_COUNT_MAX,
-};
+use persondb_protocol::matching::{AddressKind, MatchEvidence, MatchOptions, Oddity, RECIPIENT_COUNT_MAX};
 use smallvec::SmallVec;
 
 use crate::message::{FirstMailbox, Mailbox, Message, Oddities, parse_address_list};
 use crate::segment::{Hits, LookupError, Scope as LookupScope, Segment};
-use party::Role;
+use party::{Role, Standing};
 use scope::Scope;
 
 /// Domains of unknown addresses that are compared with those of the scope.
@@ -64,7 +62,7 @@ impl<B: Prefetch> Segment<B> {
         message: &Message<'_>,
         options: &MatchOptions,
     ) -> Result<MatchEvidence, LookupError> {
-        let mut evidence = MatchEvidence::new(self.generation(), u32::from(NORM_VERSION));
+        let mut evidence = MatchEvidence::new(self.generation(), NORM_VERSION);
         let mut matching = Matching {
             segment: self,
             only: options.tenants.as_ref().map(|tenants| self.tenant_codes(tenants)).transpose()?,
@@ -75,40 +73,36 @@ impl<B: Prefetch> Segment<B> {
         let firsts = [message.sender(), message.reply_to_mailbox(), message.envelope_from_mailbox()];
         let given = firsts.each_ref().map(Option::is_some);
         let recipients = recipients(message, &mut oddities);
-        let asked = matching.ask(firsts.into_iter().flatten(), recipients);
+        let asked = matching.ask(firsts.into_iter().flatten(), recipients)?;
         let (senders, recipients) = asked.split_at(given.iter().filter(|&&given| given).count());
         matching.scope_of(recipients)?;
-        evidence.recipients.reserve_exact(recipients.len());
-        for asked in recipients {
-            let party = matching.party(asked, Role::Recipient)?;
-            evidence.recipients.push(party);
-        }
-        let mut parties = SmallVec::<[Party; 3]>::new();
-        for asked in senders {
-            parties.push(matching.party(asked, Role::Sender)?);
-        }
-        let mut parties = parties.into_iter();
-        let mut next = |given: bool| if given { parties.next() } else { None };
-        (evidence.from, evidence.reply_to, evidence.envelope_from) =
-            (next(given[0]), next(given[1]), next(given[2]));
         evidence.recipient_tenants = matching.scope.names(self)?;
-        if let (Some(party), Some(sender)) = (&evidence.from, senders.first().filter(|_| given[0])) {
+        let mut senders = senders.iter();
+        let mut next = |place: usize| given[place].then(|| senders.next()).flatten();
+        let (from, reply_to, envelope_from) = (next(0), next(1), next(2));
+        if let Some(sender) = from {
             let own = &sender.hits;
-            let recipient_hits = || recipients.iter().flat_map(|asked| asked.hits.iter());
-            evidence.same_person_as_recipient = own
-                .iter()
-                .any(|hit| recipient_hits().any(|other| other.person.ordinal() == hit.person.ordinal()));
-            matching.relate(
-                own,
-                party,
-                &mut evidence.sender_is_internal,
-                &mut evidence.cross_tenant_sender,
-            )?;
+            let (party, standing) = matching.party(sender, Role::Sender)?;
+            evidence.from = Some(party);
+            let (is_internal, is_cross_tenant) = matching.relate(own)?;
+            evidence.sender_is_internal = is_internal || standing == Standing::Own;
+            evidence.cross_tenant_sender = is_cross_tenant;
+            evidence.same_person_as_recipient = is_met_again(own, recipients);
             let name = matching.sender_name(&sender.mailbox, own, options.candidate_limit())?;
             if let Some((name, count)) = name {
                 evidence.sender_name = Some(name);
                 evidence.candidate_count = count;
             }
+        }
+        let mut other = |asked: Option<&Asked<'_, '_>>| {
+            asked.map(|asked| Ok::<_, LookupError>(matching.party(asked, Role::Other)?.0)).transpose()
+        };
+        evidence.reply_to = other(reply_to)?;
+        evidence.envelope_from = other(envelope_from)?;
+        // After the senders, so that strangers among the recipients do not use up what may be examined.
+        evidence.recipients.reserve_exact(recipients.len());
+        for asked in recipients {
+            evidence.recipients.push(matching.party(asked, Role::Recipient)?.0);
         }
         evidence.oddities = oddities.iter().collect();
         Ok(evidence)
@@ -132,30 +126,48 @@ fn recipients<'m>(message: &'m Message<'_>, oddities: &mut Oddities) -> SmallVec
     found
 }
 
+/// Whether somebody who was met is behind one of the recipients' addresses, too.
+fn is_met_again(own: &Hits<'_>, recipients: &[Asked<'_, '_>]) -> bool {
+    let mut others = recipients.iter().flat_map(|asked| asked.hits.iter());
+    others.any(|other| own.iter().any(|hit| hit.person.ordinal() == other.person.ordinal()))
+}
+
 impl<'s, B: Prefetch> Matching<'s, B> {
-    /// Looks all addresses up, the senders' first.
+    /// Looks all addresses up, the senders' first. Who does not count is not met.
     fn ask<'m>(
         &self,
         firsts: impl Iterator<Item = FirstMailbox<'m>>,
         recipients: SmallVec<[Mailbox<'m>; 8]>,
-    ) -> SmallVec<[Asked<'m, 's>; 8]> {
+    ) -> Result<SmallVec<[Asked<'m, 's>; 8]>, LookupError> {
         let firsts = firsts.map(|first| (first.mailbox, first.further_count));
         let all = firsts.chain(recipients.into_iter().map(|mailbox| (mailbox, 0)));
         let mut asked: SmallVec<[Asked<'m, 's>; 8]> = all
             .map(|(mailbox, further_count)| Asked { mailbox, further_count, hits: Hits::default() })
             .collect();
-        let mut hits = SmallVec::<[Hits<'s>; 8]>::new();
+        let mut hits = SmallVec::<[Result<Hits<'s>, LookupError>; 8]>::new();
         {
             let addresses: SmallVec<[&str; 12]> = asked.iter().map(|asked| &*asked.mailbox.address).collect();
-            // A mailbox that too many share tells nothing about anybody: nobody's.
-            self.segment.get_many(&addresses, LookupScope::Everywhere, |_, found| {
-                hits.push(found.unwrap_or_default());
-            });
+            self.segment.get_many(&addresses, LookupScope::Everywhere, |_, found| hits.push(found));
         }
-        for (asked, hits) in asked.iter_mut().zip(hits) {
-            asked.hits = hits;
+        for (asked, found) in asked.iter_mut().zip(hits) {
+            asked.hits = match found {
+                // A mailbox that too many share tells nothing about anybody.
+                Err(LookupError::TooMany) => Hits::of_too_many(),
+                found => found?,
+            };
+            if self.only.is_some() {
+                asked.hits.retain(|hit| Ok(self.counts(hit.person.tenant_code()?)))?;
+            }
         }
-        asked
+        Ok(asked)
+    }
+
+    /// Everybody with this address who counts; nobody where too many share it.
+    fn get(&self, address: &str) -> Result<Hits<'s>, LookupError> {
+        match self.segment.get(address, LookupScope::Everywhere) {
+            Err(LookupError::TooMany) => Ok(Hits::default()),
+            found => found,
+        }
     }
 
     /// Whether people of this tenant count.
@@ -163,32 +175,18 @@ impl<'s, B: Prefetch> Matching<'s, B> {
         self.only.as_ref().is_none_or(|only| only.contains(&tenant))
     }
 
-    /// Whether the sender is one of the recipients' own people, or somebody else's.
-    fn relate(
-        &self,
-        own: &Hits<'s>,
-        party: &Party,
-        is_internal: &mut bool,
-        is_cross: &mut bool,
-    ) -> Result<(), LookupError> {
+    /// Whether the sender is one of the recipients' own people, and whether one of another tenant's.
+    fn relate(&self, own: &Hits<'s>) -> Result<(bool, bool), LookupError> {
+        let (mut is_internal, mut is_cross_tenant) = (false, false);
         for hit in own.iter() {
-            let tenant = hit.person.tenant_code()?;
             let kind = AddressKind::of(hit.matched, hit.person.kind()?);
-            if !self.counts(tenant)
-                || matches!(kind, None | Some(AddressKind::PersonalKnown | AddressKind::Guest))
-            {
+            if matches!(kind, None | Some(AddressKind::PersonalKnown | AddressKind::Guest)) {
                 continue;
             }
-            let is_in_scope = self.scope.has(tenant);
-            *is_internal |= is_in_scope;
-            *is_cross |= !is_in_scope;
+            let is_in_scope = self.scope.has(hit.person.tenant_code()?);
+            is_internal |= is_in_scope;
+            is_cross_tenant |= !is_in_scope;
         }
-        // Owners are told by name in the answer, and the scope is small.
-        let scope = self.scope.names(self.segment)?;
-        *is_internal |= party.owner_tenants.iter().any(|owner| scope.contains(owner));
-        Ok(())
+        Ok((is_internal, is_cross_tenant))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,21 +8,38 @@ use super::scope::is_own;
 use super::{Asked, LOOKALIKE_QUERIES_MAX, Matching};
 use crate::message::{DomainShape, address_fault};
 use crate::normalize::{AddressKey, KeyBuffer, address_key};
-use crate::segment::{Corrupt, Hit, LookupError, PersonRef, Scope};
+use crate::segment::{Corrupt, Hit, LookupError, PersonRef};
 
 /// Most imitated domains that are told of one address.
 const LOOKALIKE_COUNT_MAX: usize = 8;
+/// Most owners that are told of one domain.
+const OWNER_COUNT_MAX: usize = 64;
 
-/// Which side of a message an address is on.
+/// What an address is to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
+    /// From. What is special about its name is told with the name.
     Sender,
     Recipient,
+    /// Reply-To, the envelope's sender.
+    Other,
+}
+
+/// What a domain is to the scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Standing {
+    Foreign,
+    Partner,
+    Own,
 }
 
 impl<B: Prefetch> Matching<'_, B> {
-    /// Everything about one address, once the scope is known.
-    pub(super) fn party(&mut self, asked: &Asked<'_, '_>, role: Role) -> Result<Party, LookupError> {
+    /// Everything about one address, once the scope is known, and what its domain is to the scope.
+    pub(super) fn party(
+        &mut self,
+        asked: &Asked<'_, '_>,
+        role: Role,
+    ) -> Result<(Party, Standing), LookupError> {
         let mailbox = &asked.mailbox;
         let mut party = Party {
             address: mailbox.address.as_ref().to_owned(),
@@ -31,27 +48,25 @@ impl<B: Prefetch> Matching<'_, B> {
             oddities: mailbox.oddities.iter().collect(),
             ..Party::default()
         };
-        if role == Role::Recipient && mailbox.has_encoded_address {
+        if role != Role::Sender && mailbox.has_encoded_address {
             party.flags.push(Flag::EncodedAddressInName);
         }
         let mut buffer = KeyBuffer::new();
         let Some(key) = address_key(&mailbox.address, &mut buffer) else {
             party.invalid = address_fault(&mailbox.address);
             party.kinds.push(AddressKind::None);
-            return Ok(party);
+            return Ok((party, Standing::Foreign));
         };
         party.key = Some(text(key.bytes())?.to_owned());
         for hit in asked.hits.iter() {
-            if self.counts(hit.person.tenant_code()?) {
-                self.add_person(hit, &mut party)?;
-            }
+            Self::add_person(hit, &mut party)?;
         }
-        let is_known = !party.people.is_empty();
-        let is_foreign = self.add_domain(&key, role, is_known, &mut party)?;
-        if !is_known && is_foreign {
+        let is_known = !party.people.is_empty() || asked.hits.is_shared();
+        let standing = self.add_domain(&key, role, is_known, &mut party)?;
+        if !is_known && standing == Standing::Foreign {
             self.add_imitated(&key, &mut party)?;
         }
-        if party.people.len() > 1 || asked.hits.is_shared() {
+        if asked.hits.is_shared() {
             party.flags.push(Flag::Ambiguous);
         }
         party.kinds.sort_unstable();
@@ -61,10 +76,10 @@ impl<B: Prefetch> Matching<'_, B> {
         }
         party.flags.sort_unstable();
         party.flags.dedup();
-        Ok(party)
+        Ok((party, standing))
     }
 
-    fn add_person(&self, hit: &Hit<'_>, party: &mut Party) -> Result<(), LookupError> {
+    fn add_person(hit: &Hit<'_>, party: &mut Party) -> Result<(), LookupError> {
         let person = party_person(&hit.person, hit.matched)?;
         party.kinds.extend(AddressKind::of(hit.matched, person.kind));
         if differs_in_case(&party.address, hit, &person)? {
@@ -74,33 +89,41 @@ impl<B: Prefetch> Matching<'_, B> {
         Ok(())
     }
 
-    /// Whose domain it is. Whether it is foreign to the scope.
+    /// Whose domain it is, and what that is to the scope.
     fn add_domain(
         &self,
         key: &AddressKey<'_>,
         role: Role,
         is_known: bool,
         party: &mut Party,
-    ) -> Result<bool, LookupError> {
-        let mut is_foreign = true;
+    ) -> Result<Standing, LookupError> {
+        let (mut standing, mut is_owned, mut is_partner) = (Standing::Foreign, false, false);
         self.segment.for_each_domain_line(key.domain(), |line| {
             if !self.counts(line.tenant) {
                 return Ok(());
             }
             let is_in_scope = role == Role::Recipient || self.scope.has(line.tenant);
             if line.kind == DomainKind::Partner && is_in_scope {
-                party.kinds.push(AddressKind::PartnerDomain);
-                is_foreign = false;
+                is_partner = true;
+                standing = standing.max(Standing::Partner);
             } else if is_own(&line, self.segment)? {
-                party.owner_tenants.push(self.segment.tenant(line.tenant)?.0.to_owned());
-                if !is_known {
-                    party.kinds.push(AddressKind::OwnedDomainUnknownUser);
+                is_owned = true;
+                if party.owner_tenants.len() < OWNER_COUNT_MAX {
+                    party.owner_tenants.push(self.segment.tenant(line.tenant)?.0.to_owned());
                 }
-                is_foreign &= !is_in_scope;
+                if is_in_scope {
+                    standing = Standing::Own;
+                }
             }
             Ok(())
         })?;
-        Ok(is_foreign)
+        if is_owned && !is_known {
+            party.kinds.push(AddressKind::OwnedDomainUnknownUser);
+        }
+        if is_partner {
+            party.kinds.push(AddressKind::PartnerDomain);
+        }
+        Ok(standing)
     }
 
     /// Which domains of the scope an unknown one imitates, and whether the local part is that of somebody there.
@@ -168,7 +191,7 @@ impl<B: Prefetch> Matching<'_, B> {
         address.extend_from_slice(local);
         address.push(b'@');
         address.extend_from_slice(domain);
-        for hit in self.segment.get(text(&address)?, Scope::Everywhere)?.iter() {
+        for hit in self.get(text(&address)?)?.iter() {
             let is_person = hit.matched != Matched::PersonalKnown && hit.person.kind()? == Kind::Person;
             if is_person && self.scope.has(hit.person.tenant_code()?) {
                 return Ok(true);

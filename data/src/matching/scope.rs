@@ -58,10 +58,7 @@ impl<B: Prefetch> Matching<'_, B> {
         let (mut buffer, mut last) = (KeyBuffer::new(), KeyBuffer::new());
         for asked in recipients {
             for hit in asked.hits.iter() {
-                let tenant = hit.person.tenant_code()?;
-                if self.counts(tenant) {
-                    self.scope.add(tenant);
-                }
+                self.scope.add(hit.person.tenant_code()?);
             }
             let Some(key) = address_key(&asked.mailbox.address, &mut buffer) else { continue };
             // Recipients of one message are mostly of one domain.

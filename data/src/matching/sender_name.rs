@@ -9,7 +9,7 @@ use super::Matching;
 use super::party::party_person;
 use crate::message::{Mailbox, embedded_addresses};
 use crate::normalize::names::{Name, Similarity, compare};
-use crate::segment::{Corrupt, Hits, LookupError, PersonRef, Scope};
+use crate::segment::{Corrupt, Hits, LookupError, PersonRef};
 
 /// Most people of one message whose names are compared, each some microsecond.
 const COMPARED_MAX: usize = 512;
@@ -47,7 +47,7 @@ impl<'s, B: Prefetch> Matching<'s, B> {
         }
         let mut addresses = Vec::new();
         for address in embedded_addresses(&mailbox.name) {
-            for hit in self.segment.get(&address, Scope::Everywhere)?.iter() {
+            for hit in self.get(&address)?.iter() {
                 let is_new = !found.iter().any(|found| found.person.ordinal() == hit.person.ordinal());
                 if is_new && !is_own(&hit.person) && self.scope.has(hit.person.tenant_code()?) {
                     let similarity = Similarity::of(NameKind::EmbeddedAddress);

@@ -1,5 +1,7 @@
 //! What [matching](crate::matching) asks of a segment beside look-ups by address.
 
+use std::cmp::Reverse;
+
 use persondb_protocol::Prefetch;
 use persondb_protocol::matching::MatchedField;
 use smallvec::SmallVec;
@@ -10,6 +12,10 @@ use crate::normalize::names::{Name, Reach, for_each_query_key};
 
 /// Ordinals that one question about a name gathers before they are sorted.
 const GATHERED_MAX: usize = 4096;
+/// Lines of one domain that are looked at: one for each tenant that has people in it.
+const DOMAIN_LINES_MAX: usize = 4096;
+/// Domains of one key that are compared as look-alikes, each some microsecond.
+const LOOKALIKES_MAX: usize = 256;
 
 impl<B: Prefetch> Segment<B> {
     /// Name of a tenant, and number of its people.
@@ -29,16 +35,22 @@ impl<B: Prefetch> Segment<B> {
         Ok(codes)
     }
 
-    /// Calls `visit` with what each tenant knows of a domain, which is a key.
+    /// Calls `visit` with what each tenant knows of a domain, which is a key; of a domain of thousands of tenants
+    /// with what the first of them know.
     pub(crate) fn for_each_domain_line(
         &self,
         domain: &[u8],
-        visit: impl FnMut(DomainLine<'_>) -> Result<(), LookupError>,
+        mut visit: impl FnMut(DomainLine<'_>) -> Result<(), LookupError>,
     ) -> Result<(), LookupError> {
-        self.parts().for_each_domain_line(domain, visit)
+        let mut left = DOMAIN_LINES_MAX;
+        those_met(self.parts().for_each_domain_line(domain, |line| {
+            left = left.checked_sub(1).ok_or(LookupError::TooMany)?;
+            visit(line)
+        }))
     }
 
-    /// Calls `visit` with the domains that may be meant by a key of a look-alike: whoever asks compares.
+    /// Calls `visit` with the domains that may be meant by a key of a look-alike: whoever asks compares. Of
+    /// hundreds with the first.
     pub(crate) fn for_each_lookalike_line(
         &self,
         key: &[u8],
@@ -46,13 +58,15 @@ impl<B: Prefetch> Segment<B> {
     ) -> Result<(), LookupError> {
         let parts = self.parts();
         let hash = parts.view.hasher.lookalike(key);
-        parts.candidates(&parts.view.lookalike_index, hash, |reference| {
+        let mut left = LOOKALIKES_MAX;
+        those_met(parts.candidates(&parts.view.lookalike_index, hash, |reference| {
+            left = left.checked_sub(1).ok_or(LookupError::TooMany)?;
             parts.with_domain_line(reference.0, &mut visit)
-        })
+        }))
     }
 
     /// People of these tenants who may bear the name, each once, in the order of their ordinals, at most
-    /// `limit`. Their rows are on their way.
+    /// `limit`: those who share most keys with it. Their rows are on their way.
     ///
     /// All lines of the index are asked for before the first is read, for all tenants.
     pub(crate) fn people_named(
@@ -67,33 +81,27 @@ impl<B: Prefetch> Segment<B> {
         for &tenant in tenants {
             seeds.push(parts.view.hasher.tenant(self.tenant(tenant)?.0));
         }
-        let mut hashes = SmallVec::<[u64; 64]>::new();
+        // Pairs last: thousands may share one, and would leave no room for those whose letters agree.
+        let mut hashes = SmallVec::<[(bool, u64); 64]>::new();
         for_each_query_key(name, |key| {
-            hashes.extend(seeds.iter().map(|&seed| KeyHasher::name(seed, key.bytes())));
+            hashes.extend(seeds.iter().map(|&seed| (key.is_pair(), KeyHasher::name(seed, key.bytes()))));
         });
         hashes.sort_unstable();
         hashes.dedup();
-        for &hash in &hashes {
+        for &(_, hash) in &hashes {
             self.bytes().prefetch(index.range.start + index.layout.bucket_offset(hash));
         }
         let mut ordinals = SmallVec::<[u32; 64]>::new();
-        for &hash in &hashes {
-            let gathered = parts.candidates(index, hash, |ordinal| {
+        for &(_, hash) in &hashes {
+            those_met(parts.candidates(index, hash, |ordinal| {
                 if ordinals.len() >= GATHERED_MAX {
                     return Err(LookupError::TooMany);
                 }
                 ordinals.push(ordinal.0);
                 Ok(())
-            });
-            match gathered {
-                // A name that thousands share: those who were met will do.
-                Ok(()) | Err(LookupError::TooMany) => {}
-                Err(error) => return Err(error),
-            }
+            }))?;
         }
-        ordinals.sort_unstable();
-        ordinals.dedup();
-        ordinals.truncate(limit);
+        keep_nearest(&mut ordinals, limit);
         for &ordinal in &ordinals {
             self.ask_for_row(ordinal);
         }
@@ -106,6 +114,30 @@ impl<B: Prefetch> Segment<B> {
             }
         }
         Ok(people)
+    }
+}
+
+/// Those who are in it most often, each once, in order.
+fn keep_nearest(ordinals: &mut SmallVec<[u32; 64]>, limit: usize) {
+    ordinals.sort_unstable();
+    if ordinals.chunk_by(|a, b| a == b).count() > limit {
+        let same = ordinals.chunk_by(|a, b| a == b);
+        let mut by_count: Vec<(Reverse<usize>, u32)> =
+            same.map(|same| (Reverse(same.len()), same[0])).collect();
+        by_count.sort_unstable();
+        by_count.truncate(limit);
+        ordinals.clear();
+        ordinals.extend(by_count.into_iter().map(|(_, ordinal)| ordinal));
+        ordinals.sort_unstable();
+    }
+    ordinals.dedup();
+}
+
+/// Of what thousands share, those who were met will do.
+fn those_met(result: Result<(), LookupError>) -> Result<(), LookupError> {
+    match result {
+        Err(LookupError::TooMany) => Ok(()),
+        other => other,
     }
 }
 

@@ -79,6 +79,27 @@ impl<'a> Hits<'a> {
         self.cut || self.people.len() > 1
     }
 
+    /// Whose list was cut before anybody was on it: too many share the key to tell who they are.
+    pub(crate) fn of_too_many() -> Self {
+        Self { people: SmallVec::new(), cut: true }
+    }
+
+    /// Keeps those who are wanted.
+    pub(crate) fn retain(
+        &mut self,
+        mut is_wanted: impl FnMut(&Hit<'a>) -> Result<bool, Corrupt>,
+    ) -> Result<(), Corrupt> {
+        let mut result = Ok(());
+        self.people.retain(|hit| match is_wanted(hit) {
+            Ok(is_wanted) => is_wanted,
+            Err(error) => {
+                result = Err(error);
+                false
+            }
+        });
+        result
+    }
+
     /// Adds a person once: several of their keys may propose them. When there is no more room the weakest
     /// match gives way.
     fn push(&mut self, hit: Hit<'a>) {

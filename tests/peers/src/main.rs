@@ -9,12 +9,14 @@
 //! | [`peers`] | one file for each of them |
 //! | [`run`] | build, check, time in rounds |
 //! | [`figures`], [`machine`] | what was measured, and where |
+//! | [`message`] | matching of messages beside a single look-up |
 //! | [`packed`] | how small the CSV gets |
 //! | [`text`], [`svg`] | table and chart; JSON is the figures as they are |
 
 mod fence;
 mod figures;
 mod machine;
+mod message;
 mod packed;
 mod peer;
 mod peers;
@@ -63,6 +65,9 @@ pub(crate) struct Args {
     /// Also compress the CSV as `zstd -19` does and compare `PersonDB`'s segment with it; takes minutes.
     #[arg(long)]
     zstd: bool,
+    /// Instead of all this: time matching of messages beside a single look-up, `PersonDB` alone.
+    #[arg(long)]
+    message: bool,
     /// Also write the figures here.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -73,6 +78,10 @@ pub(crate) struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
+    if args.message {
+        print!("{}", message::run(&args)?);
+        return Ok(());
+    }
     let results = run::run(&args)?;
     print!("{}", text::text(&results));
     if let Some(path) = &args.json {

@@ -45,6 +45,12 @@ impl<'k> IndexKey<'k> {
     pub fn bytes(self) -> &'k [u8] {
         self.0
     }
+
+    /// Whether it is of two words alone: people are among those who share it whose names are otherwise unlike.
+    #[must_use]
+    pub fn is_pair(self) -> bool {
+        self.0.first() == Some(&b'p')
+    }
 }
 
 /// Calls `visit` with each key under which a person of this `name` is to be found by those within `reach`.

@@ -1,0 +1,206 @@
+//! What matching a message costs, beside a single look-up of the same segment in the same run (`--message`).
+//!
+//! A message is a stranger who bears the display name of somebody in a tenant, and five recipients there. The tenants
+//! are drawn at random, so that most lines of memory that are needed are in no cache. *Hostile* messages are as
+//! expensive as their sender can make them: as many recipients, words and domains as are looked at.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::num::NonZero;
+use std::path::Path;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use persondb_data::builder::{BuildOptions, build};
+use persondb_data::input::InputSpec;
+use persondb_data::message::Message;
+use persondb_data::segment::{Scope, Segment};
+use persondb_protocol::Generation;
+use persondb_protocol::matching::{MatchMessage, MatchOptions};
+
+use crate::Args;
+
+/// Recipients of a usual message.
+const RECIPIENTS: usize = 5;
+/// Usual messages of a round, and single look-ups.
+const MESSAGES: usize = 20_000;
+const LOOKUPS: usize = 200_000;
+/// Hostile messages of a round.
+const HOSTILE: usize = 20;
+
+/// One person, as far as messages need one.
+struct Known {
+    email: String,
+    name: String,
+}
+
+/// Messages of a kind, and how long each took: one time a round.
+struct Kind {
+    title: &'static str,
+    messages: Vec<MatchMessage>,
+    times: Vec<Duration>,
+}
+
+/// Times matching and gives the table.
+///
+/// # Errors
+/// When the CSV cannot be used or has no tenant of five people.
+pub(crate) fn run(args: &Args) -> Result<String> {
+    let segment = built(&args.people)?;
+    let tenants = tenants(&args.people)?;
+    let mut random = fastrand::Rng::with_seed(args.seed);
+    let large: Vec<&Vec<Known>> = tenants.values().filter(|people| people.len() > RECIPIENTS).collect();
+    ensure!(!large.is_empty(), "expected a tenant of more than {RECIPIENTS} people");
+    // Drawn by people, as mail comes: a large tenant gets more of it.
+    let all: Vec<&Vec<Known>> =
+        large.iter().flat_map(|people| std::iter::repeat_n(*people, people.len())).collect();
+    let mut pick = || all[random.usize(..all.len())];
+    let lookups: Vec<&str> = (0..LOOKUPS).map(|at| pick()[at % RECIPIENTS].email.as_str()).collect();
+    let mut kinds = [
+        kind("a stranger's name, 5 recipients", MESSAGES, || usual(pick(), Some("x@stranger.example"), true)),
+        kind("no name, 5 recipients", MESSAGES, || usual(pick(), Some("x@stranger.example"), false)),
+        kind("hostile: 500 recipients of one tenant", HOSTILE, || many_recipients(pick(), all.as_slice())),
+        kind("hostile: 500 recipients at two public domains", HOSTILE, || two_domains(pick())),
+        kind("hostile: 16 words, 16 tenants", HOSTILE, || many_words(all.as_slice())),
+    ];
+    let mut gets = Vec::new();
+    let options = MatchOptions::default();
+    for round in 0..=args.rounds {
+        let start = Instant::now();
+        for address in &lookups {
+            black_box(segment.get(black_box(address), Scope::Everywhere)?);
+        }
+        let get = start.elapsed() / u32::try_from(lookups.len())?;
+        for kind in &mut kinds {
+            let start = Instant::now();
+            for message in &kind.messages {
+                black_box(segment.match_message(&Message::from(black_box(message)), &options)?);
+            }
+            kind.times.push(start.elapsed() / u32::try_from(kind.messages.len())?);
+        }
+        gets.push(get);
+        if round == 0 {
+            // The first round only brings pages and tables into memory.
+            gets.clear();
+            kinds.iter_mut().for_each(|kind| kind.times.clear());
+        }
+    }
+    text(&gets, &kinds)
+}
+
+fn text(gets: &[Duration], kinds: &[Kind]) -> Result<String> {
+    let mut out = String::new();
+    writeln!(out, "{:<48} {:>10} {:>8}", "median of rounds, interleaved", "µs", "× get")?;
+    writeln!(out, "{:<48} {:>10.2} {:>8.1}", "get, a hit", micros(median(gets)), 1.0)?;
+    for kind in kinds {
+        let ratios = kind.times.iter().zip(gets).map(|(time, get)| time.div_duration_f64(*get));
+        let mut ratios: Vec<f64> = ratios.collect();
+        ratios.sort_by(f64::total_cmp);
+        let time = micros(median(&kind.times));
+        writeln!(out, "{:<48} {time:>10.2} {:>8.1}", kind.title, ratios[ratios.len() / 2])?;
+    }
+    Ok(out)
+}
+
+fn kind(title: &'static str, count: usize, message: impl FnMut() -> MatchMessage) -> Kind {
+    Kind { title, messages: std::iter::repeat_with(message).take(count).collect(), times: Vec::new() }
+}
+
+fn usual(people: &[Known], from: Option<&str>, has_name: bool) -> MatchMessage {
+    MatchMessage {
+        from_addr: from.map(str::to_owned),
+        from_name: has_name.then(|| people[people.len() / 2].name.clone()),
+        recipients: people.iter().take(RECIPIENTS).map(|known| known.email.clone()).collect(),
+        ..MatchMessage::default()
+    }
+}
+
+/// Recipients of one tenant where it has so many, else of others as well.
+fn many_recipients(people: &[Known], all: &[&Vec<Known>]) -> MatchMessage {
+    let others = all.iter().step_by(1 + all.len() / 1000).filter_map(|people| people.first());
+    let recipients = people.iter().chain(others).take(500).map(|known| known.email.clone()).collect();
+    MatchMessage { recipients, ..usual(people, Some("x@stranger.example"), true) }
+}
+
+/// No two neighbours of one domain, and many tenants have people in both.
+fn two_domains(people: &[Known]) -> MatchMessage {
+    let domains = ["gmail.com", "outlook.com"].into_iter().cycle();
+    let mut recipients = vec![people[0].email.clone()];
+    recipients.extend(domains.zip(0..499).map(|(domain, number)| format!("nobody{number}@{domain}")));
+    MatchMessage { recipients, ..usual(people, Some("x@stranger.example"), true) }
+}
+
+/// Every pair of sixteen frequent words in every tenant that may count.
+fn many_words(all: &[&Vec<Known>]) -> MatchMessage {
+    let mut largest: Vec<&&Vec<Known>> = all.iter().collect();
+    largest.sort_by_key(|people| (std::cmp::Reverse(people.len()), people[0].email.as_str()));
+    largest.dedup_by_key(|people| people[0].email.as_str());
+    let words =
+        "Maria Anna John David Michael Thomas Peter Martin Smith Garcia Müller Johnson Lee Silva Wang Kumar";
+    MatchMessage {
+        from_name: Some(words.into()),
+        from_addr: Some("x@stranger.example".into()),
+        recipients: largest.iter().take(16).map(|people| people[0].email.clone()).collect(),
+        ..MatchMessage::default()
+    }
+}
+
+fn built(people: &Path) -> Result<Segment<Vec<u8>>> {
+    let spec = InputSpec { people: vec![people.to_owned()], ..InputSpec::default() };
+    let options = BuildOptions {
+        generation: Generation(1),
+        load_started_boot_ns: 0,
+        built_at_wall_ns: 0,
+        config_digest: [0; 16],
+        hash_seed: 42,
+        threads: available_parallelism().map_or(1, NonZero::get),
+        rejects: None,
+    };
+    let mut bytes = Vec::new();
+    build(&spec, &options, &mut bytes, &mut |_| {})?;
+    Ok(Segment::open(bytes)?)
+}
+
+fn tenants(people: &Path) -> Result<HashMap<String, Vec<Known>>> {
+    let mut reader = csv::Reader::from_path(people)?;
+    let headers = reader.headers()?.clone();
+    let place = |name: &str| {
+        headers.iter().position(|header| header == name).with_context(|| format!("no column {name}"))
+    };
+    let (tenant, email, name) = (place("tenant_id")?, place("email")?, place("display_name")?);
+    let mut tenants = HashMap::<String, Vec<Known>>::new();
+    for record in reader.records() {
+        let record = record?;
+        let known = Known { email: record[email].to_owned(), name: record[name].to_owned() };
+        tenants.entry(record[tenant].to_owned()).or_default().push(known);
+    }
+    Ok(tenants)
+}
+
+fn median(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_messages_have_as_many_recipients_as_are_looked_at() {
+        let known = |number: usize| Known { email: format!("p{number}@a.example"), name: "Ann Able".into() };
+        let people: Vec<Known> = (0..600).map(known).collect();
+        let all = vec![&people; 600];
+        assert_eq!(many_recipients(&people, &all).recipients.len(), 500);
+        assert_eq!(two_domains(&people).recipients.len(), 500);
+        assert_eq!(usual(&people, None, true).recipients.len(), RECIPIENTS);
+        assert_eq!(many_words(&all).recipients.len(), 1, "each tenant once");
+    }
+}
