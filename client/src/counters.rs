@@ -15,7 +15,7 @@ use persondb_protocol::answer::{Reason, Unavailable};
 /// Reasons for which a look-up cannot say anything.
 const REASON_COUNT: usize = Reason::ALL.len();
 /// Cells a thread has: one for each [`Outcome`].
-const CELL_COUNT: usize = 3 + REASON_COUNT;
+const CELL_COUNT: usize = 4 + REASON_COUNT;
 
 /// What a client's look-ups came to, in this process, since it was opened (in a forked child: since the
 /// fork).
@@ -25,13 +25,15 @@ pub struct Counters {
     pub found: u64,
     /// Look-ups that found for certain that there is nobody.
     pub absent: u64,
-    /// Look-ups (and pins) that could not say, by reason, in the order of [`Reason::ALL`].
+    /// Messages about which there was evidence, if only that nobody is known.
+    pub matched: u64,
+    /// Look-ups, matches and pins that could not say, by reason, in the order of [`Reason::ALL`].
     pub unavailable: [u64; REASON_COUNT],
     /// Generations moved to after the first.
     pub moves: u64,
     /// Moves that failed; the old generation went on answering, and the move was tried again.
     pub moves_failed: u64,
-    /// Of all look-ups, those asked over the socket.
+    /// Of all look-ups and matches, those asked over the socket.
     pub socket_lookups: u64,
 }
 
@@ -54,6 +56,7 @@ impl Counters {
 pub(crate) enum Outcome {
     Found,
     Absent,
+    Matched,
     Unavailable(Reason),
 }
 
@@ -75,7 +78,8 @@ impl Cells {
         self.bump(match outcome {
             Outcome::Found => 0,
             Outcome::Absent => 1,
-            Outcome::Unavailable(reason) => 3 + reason as usize,
+            Outcome::Matched => 3,
+            Outcome::Unavailable(reason) => 4 + reason as usize,
         });
     }
 
@@ -158,10 +162,11 @@ impl Registry {
         for cells in &inner.threads {
             cells.add_to(&mut sums);
         }
-        let [found, absent, socket_lookups, unavailable @ ..] = sums;
+        let [found, absent, socket_lookups, matched, unavailable @ ..] = sums;
         Counters {
             found,
             absent,
+            matched,
             unavailable,
             moves: self.moves.load(Relaxed),
             moves_failed: self.moves_failed.load(Relaxed),
@@ -181,6 +186,7 @@ mod tests {
         cells.count(Outcome::Found);
         cells.count(Outcome::Found);
         cells.count(Outcome::Absent);
+        (0..3).for_each(|_| cells.count(Outcome::Matched));
         cells.count_socket();
         for (i, reason) in Reason::ALL.into_iter().enumerate() {
             for _ in 0..=i {
@@ -189,6 +195,7 @@ mod tests {
         }
         let counters = registry.read();
         assert_eq!((counters.found, counters.absent, counters.socket_lookups), (2, 1, 1));
+        assert_eq!(counters.matched, 3);
         assert_eq!(counters.unavailable, [1, 2, 3, 4, 5, 6]);
         assert_eq!(counters.unavailable_for(Reason::ALL[3]), 4);
         assert_eq!(counters.unavailable_sum(), 21);

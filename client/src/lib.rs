@@ -51,6 +51,28 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Whole messages
+//!
+//! [`Pin::match_message`] gives evidence about a message: who its addresses are, whether the sender's domain imitates
+//! one of the recipients', and who of the recipients' people bears the sender's name.
+//!
+//! ```no_run
+//! use persondb_client::{Client, MatchAnswer, Message};
+//!
+//! let client = Client::open("default")?;
+//! let message = Message {
+//!     from: Some("Jane Doe <jane@evil.example>".into()), // as the header has it
+//!     recipients: ["joe@corp.example".into()].into_iter().collect(),
+//!     ..Message::default()
+//! };
+//! if let MatchAnswer::Matched(evidence) = client.pin()?.match_message(&message) {
+//!     for other in evidence.sender_name.iter().flat_map(|name| &name.candidates) {
+//!         println!("{} of {} is called so too: {:?}", other.email, other.tenant_id, other.matched);
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What it does by itself
 //!
 //! It attaches by descriptor over the daemon's socket, by name when no daemon answers, and asks over the
@@ -66,6 +88,7 @@
 //! | `client` | [`Client`]: the handle; whole again after a fork |
 //! | `pin`, `reader` | [`Pin`]: look-ups in one generation; what a thread keeps to make it one load |
 //! | `lookup`, `person` | [`Lookup`], [`People`], [`PersonRef`]: the answers |
+//! | `match_message` | [`Pin::match_message`]: evidence about a message |
 //! | `attach`, `view` | mapping a generation by descriptor or name, or not |
 //! | `watch`, `live` | moving over; what belongs to one process |
 //! | `connection`, `link` | frames; the connection over which the daemon learns where a client is |
@@ -82,6 +105,7 @@ mod counters;
 mod link;
 mod live;
 mod lookup;
+mod match_message;
 mod person;
 mod pin;
 mod reader;
@@ -99,8 +123,13 @@ pub use person::PersonRef;
 pub use pin::Pin;
 pub use status::{Attached, ClientStatus, HeldGeneration, Watcher};
 
+pub use persondb_data::message::Message;
 pub use persondb_protocol::answer::{
     AccountStatus, Answer, DomainFact, DomainKind, Kind, Matched, Person, Reason, Unavailable,
 };
 pub use persondb_protocol::control::{Refusal, RefusalKind, RollUntil, Rolled};
+pub use persondb_protocol::matching::{
+    AddressKind, Candidate, Flag, LookalikeDomain, LookalikeKind, MatchAnswer, MatchEvidence, MatchMessage,
+    MatchOptions, MatchedField, NameEvidence, NameKind, Oddity, Party, PartyPerson,
+};
 pub use persondb_protocol::{DatasetName, Generation};

@@ -158,6 +158,17 @@ impl Pin {
         self.mapped().map(|mapped| &mapped.segment)
     }
 
+    /// What its questions go through.
+    pub(crate) fn view(&self) -> &View {
+        &self.hold.view
+    }
+
+    /// Counts what a question came to.
+    #[inline]
+    pub(crate) fn count_outcome(&self, outcome: Outcome) {
+        self.hold.cells.count(outcome);
+    }
+
     fn mapped(&self) -> Option<&Mapped> {
         self.hold.view.mapped()
     }
@@ -214,7 +225,7 @@ impl Pin {
     }
 
     /// Asks the daemon, and withholds answers that are too old or of another generation than the first.
-    fn ask<T>(&self, request: &Request, pick: impl Fn(Reply) -> Option<Answer<T>>) -> Answer<T> {
+    pub(crate) fn ask<T>(&self, request: &Request, pick: impl Fn(Reply) -> Option<Answer<T>>) -> Answer<T> {
         self.hold.cells.count_socket();
         self.try_ask(request, pick).unwrap_or_else(Answer::Unavailable)
     }

@@ -11,6 +11,7 @@ use persondb_protocol::Generation;
 use persondb_protocol::answer::{Answer, Reason};
 use persondb_protocol::codec::{REQUEST_SIZE_MAX, encode};
 use persondb_protocol::control::{HandOver, Hello, RefusalKind, Reply, Request, RequestFrame, RollUntil};
+use persondb_protocol::matching::{MatchAnswer, MatchMessage, MatchOptions, Oddity};
 use persondb_shm::recv_with_descriptors;
 use support::{Client, Dataset};
 
@@ -302,4 +303,40 @@ fn strangers_may_not_ask_and_readers_may_not_operate() {
     assert!(answers.contains("may not do this") && answers.contains("title a"), "{answers} {errors}");
     let (answers, errors) = reply(&["--operator-group", "65534"]).unwrap();
     assert!(!answers.contains("may not do this") && answers.contains("title a"), "{answers} {errors}");
+}
+
+#[test]
+fn messages_are_matched_at_any_length_that_is_allowed_and_only_after_a_hello() {
+    let dataset = Dataset::new();
+    let daemon = dataset.start(&[]);
+    let question = |recipients: usize| Request::Match {
+        message: Box::new(MatchMessage {
+            from: Some("\"Person 1\" <p1@example.com>".into()),
+            recipients: vec!["p2@example.com".repeat(1000); recipients],
+            ..MatchMessage::default()
+        }),
+        options: MatchOptions::default(),
+    };
+    let mut client = daemon.client();
+    let Reply::Match(MatchAnswer::Matched(evidence)) = client.ask(question(1)) else { panic!("no evidence") };
+    assert_eq!(evidence.generation, Generation(1));
+    assert_eq!(evidence.from.unwrap().people[0].email, "p1@example.com");
+    // Far over what other requests may take, and over what is read of recipients.
+    let Reply::Match(MatchAnswer::Matched(evidence)) = client.ask(question(70)) else {
+        panic!("no evidence")
+    };
+    assert!(evidence.oddities.contains(&Oddity::MailboxesCut));
+    let options = MatchOptions { tenants: Some(vec!["t".into(); 257]), ..MatchOptions::default() };
+    let message = Box::default();
+    match client.ask(Request::Match { message, options }) {
+        Reply::Match(MatchAnswer::Unavailable(why)) => assert_eq!(why.reason, Reason::OverLimit),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(client.status().socket_queries, 3);
+    let mut silent = Client::over(UnixStream::connect(dataset.folder.path().join("socket")).unwrap());
+    silent.send(question(70));
+    while let Some(frame) = silent.receive() {
+        assert!(!matches!(frame.reply, Reply::Match(_)), "answered without a hello");
+    }
+    assert!(client.title("p1@example.com").is_some(), "the others go on");
 }

@@ -6,8 +6,12 @@
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use bincode::{Decode, Encode};
 
-/// Largest payload a daemon accepts: requests are small.
-pub const REQUEST_SIZE_MAX: usize = 64 << 10;
+/// Largest payload a daemon accepts: a message at all of its limits. Other requests are small.
+pub const REQUEST_SIZE_MAX: usize = 1 << 20;
+/// Largest payload a daemon accepts from a peer that has not said hello.
+pub const HELLO_SIZE_MAX: usize = 64 << 10;
+/// Room that an empty buffer keeps for what comes next.
+const ROOM_KEPT: usize = 128 << 10;
 /// Largest payload a client accepts.
 pub const REPLY_SIZE_MAX: usize = 16 << 20;
 /// Bytes before the payload.
@@ -97,11 +101,20 @@ impl FrameBuffer {
         Self { bytes: Vec::new(), start: 0, payload_size_max }
     }
 
+    /// Refuses payloads over this many bytes from now on.
+    pub fn set_limit(&mut self, payload_size_max: usize) {
+        self.payload_size_max = payload_size_max;
+    }
+
     /// Adds what was received.
     pub fn push(&mut self, received: &[u8]) {
         if self.start > 0 && (self.start == self.bytes.len() || self.start >= 64 << 10) {
             self.bytes.drain(..self.start);
             self.start = 0;
+            if self.bytes.is_empty() {
+                // One large request does not hold memory for as long as the connection lasts.
+                self.bytes.shrink_to(ROOM_KEPT);
+            }
         }
         self.bytes.extend_from_slice(received);
     }
@@ -134,6 +147,7 @@ mod tests {
     use crate::Generation;
     use crate::answer::{Answer, Reason, Unavailable};
     use crate::control::{Hello, Reply, ReplyFrame, Request, RequestFrame};
+    use crate::matching::{MatchMessage, MatchOptions};
 
     fn frame<T: Encode>(message: &T) -> Vec<u8> {
         let mut out = Vec::new();
@@ -159,6 +173,22 @@ mod tests {
         ]
         .concat();
         assert_eq!(frame(&get), expected);
+        let asked = MatchMessage { from: Some("a@b.c".into()), ..MatchMessage::default() };
+        let options = MatchOptions { candidates_max: 7, tenants: None };
+        let request = Request::Match { message: Box::new(asked), options };
+        let expected = [
+            &[51, 0, 0, 0][..],
+            &[3, 0, 0, 0, 0, 0, 0, 0],
+            &[15, 0, 0, 0],
+            &[1, 5, 0, 0, 0, 0, 0, 0, 0],
+            b"a@b.c",
+            &[0; 4],
+            &[0; 16],
+            &[7, 0, 0, 0],
+            &[0],
+        ]
+        .concat();
+        assert_eq!(frame(&RequestFrame { id: 3, request }), expected);
         let absent = ReplyFrame { id: 2, reply: Reply::People(Answer::Absent(Generation(7))) };
         let expected = [
             &[24, 0, 0, 0][..],
@@ -184,6 +214,17 @@ mod tests {
         let mut buffer = FrameBuffer::new(100);
         buffer.push(&101_u32.to_le_bytes());
         assert!(matches!(buffer.next_payload(), Err(CodecError::TooLarge { found: 101, limit: 100 })));
+    }
+
+    #[test]
+    fn a_limit_can_be_raised_between_two_frames() {
+        let mut buffer = FrameBuffer::new(8);
+        let frames = [&4_u32.to_le_bytes()[..], b"abcd", &9_u32.to_le_bytes(), b"123456789"].concat();
+        buffer.push(&frames);
+        assert_eq!(buffer.next_payload().unwrap(), Some(&b"abcd"[..]));
+        assert!(buffer.next_payload().is_err(), "still the limit of before");
+        buffer.set_limit(9);
+        assert_eq!(buffer.next_payload().unwrap(), Some(&b"123456789"[..]));
     }
 
     #[test]

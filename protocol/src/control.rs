@@ -7,6 +7,9 @@
 //! The first frame is [`Request::Hello`]. The variants `Hello`, `Welcome` and `Refused` keep their
 //! place and shape for ever, so that any two versions can tell each other that they do not fit.
 //!
+//! Variants are added at the end only. A daemon closes the connection on one that it does not know yet, and
+//! a client takes that for *unreachable*.
+//!
 //! # Descriptors
 //! A [`Reply::Segments`] frame comes with read-only descriptors (`SCM_RIGHTS`) attached to its first
 //! byte: the superblock, then the segments of the announcement, in order.
@@ -14,6 +17,7 @@
 use bincode::{Decode, Encode};
 
 use crate::answer::{Answer, DomainFact, Person};
+use crate::matching::{MatchAnswer, MatchMessage, MatchOptions};
 use crate::status::{ClientInfo, GenerationInfo, Status};
 use crate::{Generation, layout};
 
@@ -108,6 +112,13 @@ pub enum Request {
         /// The generation it maps; `None` when it maps nothing.
         generation: Option<Generation>,
     },
+    /// Evidence about one message.
+    Match {
+        /// The message, within the limits that the client keeps too.
+        message: Box<MatchMessage>,
+        /// How much is wanted.
+        options: MatchOptions,
+    },
 }
 
 /// Who the client is.
@@ -199,6 +210,8 @@ pub enum Reply {
         /// Number of the announcement.
         announcement: u64,
     },
+    /// To `Match`.
+    Match(MatchAnswer),
 }
 
 /// What the descriptors of a [`Reply::Segments`] are.

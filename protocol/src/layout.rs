@@ -375,6 +375,6 @@ mod tests {
             assert_eq!(SectionKind::from_number(kind as u32), Some(kind));
         }
         assert_eq!(SectionKind::from_number(0), None);
-        assert_eq!(SectionKind::from_number(16), None);
+        assert_eq!(SectionKind::from_number(17), None);
     }
 }

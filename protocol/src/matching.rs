@@ -32,6 +32,10 @@ use crate::answer::Unavailable;
 
 /// Most recipients of one message that are looked at.
 pub const RECIPIENT_COUNT_MAX: usize = 500;
+/// How much of all recipients' headers together is read, in bytes; 8 more count for each value.
+pub const RECIPIENT_BYTES_MAX: usize = 384 << 10;
+/// Most tenants that the options can name.
+pub const TENANT_COUNT_MAX: usize = 256;
 /// Candidates for the sender's name that are returned where the options do not say.
 pub const CANDIDATE_COUNT_DEFAULT: u32 = 50;
 /// Most candidates that the options can ask for.

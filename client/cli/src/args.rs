@@ -7,6 +7,7 @@
 //! A module with commands of its own (`load`, `demo`) brings its `Args` and a
 //! `run(&Globals, Args) -> Result<Exit, Failure>`.
 
+mod message;
 mod options;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use persondb_protocol::DatasetName;
 
+pub(crate) use self::message::{MatchArgs, MatchQuestion, SchemaOf};
 pub(crate) use self::options::{
     BuildArgs, CheckArgs, CleanupArgs, CompletionsArgs, DomainArgs, GetArgs, InputArgs, LookupOptions,
     ManArgs, NameArgs, PersonArgs, RollArgs, RollbackArgs, SegmentArgs, Via, column_table,
@@ -122,6 +124,20 @@ Examples:
   persondb domain corp.example
   persondb domain bücher.example --json")]
     Domain(DomainArgs),
+    /// Who are sender and recipients of this message, and whose name does the sender bear?
+    #[command(after_help = "\
+Evidence, never a verdict: what each address is, which domains it imitates, who of the recipients' people
+bears the sender's name. A message is answered also when nobody is known, and that ends with 0; lines and
+files that are no message end with 2.
+
+Examples:
+  persondb match --from 'Jane Doe <jane@evil.example>' --to joe@corp.example --to ann@corp.example
+  persondb match --eml message.eml --envelope-from bounce@evil.example --json
+  persondb match --eml - < message.eml
+  persondb match --ndjson < messages.jsonl      one answer a line, at once; fields: --schema=message
+  persondb match --schema > answer.schema.json
+  persondb match --offline people.csv --domains domains.csv --from ceo@c0rp.example --to joe@corp.example")]
+    Match(MatchArgs),
     /// What is served, and how old it is
     #[command(after_help = "\
 Ends with 0 only when the daemon serves a generation, so it can be waited for:

@@ -3,10 +3,12 @@
 
 use persondb_client::{Client, ClientBuilder, Pin, Watch};
 use persondb_data::input::InputSpec;
+use persondb_data::message::Message;
 use persondb_data::segment::{Hits, LookupError, Scope, Segment, to_people};
 use persondb_protocol::Generation;
 use persondb_protocol::answer::{Answer, Person, Reason, Unavailable};
 use persondb_protocol::control::{KEY_SIZE_MAX, NAME_SIZE_MAX};
+use persondb_protocol::matching::{MatchAnswer, MatchOptions};
 
 use crate::args::{Globals, LookupOptions, Via, column_table};
 use crate::build;
@@ -74,6 +76,21 @@ impl Source {
             Self::Live(client) => match client.pin() {
                 Ok(pin) => live(&pin, question, key),
                 Err(why) => Answer::Unavailable(why),
+            },
+        }
+    }
+
+    /// Evidence about one message, through a pin of its own.
+    pub(crate) fn match_message(&self, message: &Message<'_>, options: &MatchOptions) -> MatchAnswer {
+        match self {
+            Self::Offline(segment) => {
+                let evidence =
+                    options.check().and_then(|()| Ok(segment.match_message(&message.bounded(), options)?));
+                evidence.map_or_else(MatchAnswer::Unavailable, |found| MatchAnswer::Matched(Box::new(found)))
+            }
+            Self::Live(client) => match client.pin() {
+                Ok(pin) => pin.match_message_with(message, options),
+                Err(why) => MatchAnswer::Unavailable(why),
             },
         }
     }

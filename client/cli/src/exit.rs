@@ -97,6 +97,24 @@ pub(crate) fn complain(message: &str) {
     let _ = writeln!(anstream::stderr(), "{error}error:{error:#} {message}");
 }
 
+/// Complaints once each, and a few at most: a stream of a million questions does not need a million times the same
+/// words.
+#[derive(Debug, Default)]
+pub(crate) struct Complaints(Vec<String>);
+
+/// Complaints that are made.
+const COMPLAINTS_MAX: usize = 10;
+
+impl Complaints {
+    /// Complains, unless it did before.
+    pub(crate) fn complain(&mut self, words: String) {
+        if !self.0.contains(&words) && self.0.len() < COMPLAINTS_MAX {
+            complain(&words);
+            self.0.push(words);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use persondb_protocol::answer::Answer;
 
 use crate::args::{DomainArgs, GetArgs, Globals, LookupOptions, NameArgs, PersonArgs};
 use crate::ask::{Question, Source};
-use crate::exit::{Exit, Failure, complain};
+use crate::exit::{Complaints, Exit, Failure};
 use crate::output::Output;
 use crate::render;
 
@@ -48,17 +48,12 @@ fn run(
     let source = Source::open(globals, options, question.tenant())?;
     let mut output = Output::stdout(globals.format());
     let mut exit = Exit::Done;
-    let mut complaints = Vec::new();
+    let mut complaints = Complaints::default();
     let mut one = |query: &str| -> Result<(), Failure> {
         let answer = source.ask(question, query);
         exit = exit.and(render::answer(&mut output, query, &answer)?);
         if let Answer::Unavailable(why) = answer {
-            // Once each: a stream of a million questions does not need a million times the same words.
-            let words = why.to_string();
-            if !complaints.contains(&words) && complaints.len() < 10 {
-                complain(&words);
-                complaints.push(words);
-            }
+            complaints.complain(why.to_string());
         }
         Ok(())
     };
@@ -78,7 +73,7 @@ fn each_line(
     mut take: impl FnMut(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut line = Vec::new();
-    while read_line(&mut input, &mut line)
+    while read_line(&mut input, &mut line, LINE_SIZE_MAX)
         .map_err(|error| Failure::usage(format!("standard input cannot be read: {error}")))?
     {
         take(&String::from_utf8_lossy(&line))?;
@@ -86,8 +81,8 @@ fn each_line(
     Ok(())
 }
 
-/// Reads one line into `line`, at most [`LINE_SIZE_MAX`] bytes of it; `false` at the end.
-fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+/// Reads one line into `line`, at most `size_max` bytes of it; `false` at the end.
+pub(crate) fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>, size_max: usize) -> io::Result<bool> {
     line.clear();
     let mut any = false;
     loop {
@@ -101,7 +96,7 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
         any = true;
         let end = available.iter().position(|&b| b == b'\n');
         let piece = &available[..end.unwrap_or(available.len())];
-        line.extend_from_slice(&piece[..piece.len().min(LINE_SIZE_MAX - line.len())]);
+        line.extend_from_slice(&piece[..piece.len().min(size_max - line.len())]);
         let used = piece.len() + usize::from(end.is_some());
         input.consume(used);
         if end.is_some() {

@@ -15,6 +15,7 @@ mod generate;
 mod load;
 mod lookup;
 mod manual;
+mod matching;
 mod operate;
 mod output;
 mod progress;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Person(args) => lookup::person(&globals, &args),
         Command::Name(args) => lookup::name(&globals, &args),
         Command::Domain(args) => lookup::domain(&globals, &args),
+        Command::Match(args) => matching::run(&globals, &args),
         Command::Status => status::run(&globals),
         Command::Roll(args) => operate::roll(&globals, &args),
         Command::Rollback(args) => operate::rollback(&globals, &args),

@@ -7,7 +7,7 @@ use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use persondb_client::{Answer, Person, Reason, Unavailable};
+use persondb_client::{Answer, MatchAnswer, Message, Person, Reason, Unavailable};
 use persondb_data::segment::{LookupError, Scope, Segment, to_people};
 use persondb_protocol::codec::{FrameBuffer, REPLY_SIZE_MAX, REQUEST_SIZE_MAX, decode, encode};
 use persondb_protocol::control::{HandOver, Reply, ReplyFrame, Request, RequestFrame, Welcome};
@@ -84,6 +84,13 @@ impl Inner {
                 self.people(|segment| Ok(to_people(&segment.by_name(tenant, full_name, *limit as usize)?)?))
             }
             Request::Domain { domain } => Reply::Domains(self.look(|segment| segment.domain(domain))),
+            Request::Match { message, options } => {
+                let evidence = self.segment().map(|segment| {
+                    let message = Message::from(&**message);
+                    Box::new(segment.match_message(&message.bounded(), options).unwrap())
+                });
+                Reply::Match(evidence.map_or_else(MatchAnswer::Unavailable, MatchAnswer::Matched))
+            }
             Request::Status => {
                 let state = self.state();
                 let age = |generation| boot_now_ns() - state.published[&generation].load_started_boot_ns;
@@ -112,15 +119,21 @@ impl Inner {
         &self,
         read: impl FnOnce(&Segment<SegmentMap>) -> Result<Vec<T>, LookupError>,
     ) -> Answer<Vec<T>> {
-        let state = self.state();
-        let Some(generation) = state.current else {
-            return Answer::Unavailable(Unavailable::new(Reason::NoGeneration, "nothing announced"));
+        let segment = match self.segment() {
+            Ok(segment) => segment,
+            Err(why) => return Answer::Unavailable(why),
         };
-        let segment = Segment::open(state.published[&generation].segment.map().unwrap()).unwrap();
         match read(&segment).unwrap() {
-            found if found.is_empty() => Answer::Absent(generation),
-            found => Answer::Found(generation, found),
+            found if found.is_empty() => Answer::Absent(segment.generation()),
+            found => Answer::Found(segment.generation(), found),
         }
+    }
+
+    fn segment(&self) -> Result<Segment<SegmentMap>, Unavailable> {
+        let state = self.state();
+        let nothing = || Unavailable::new(Reason::NoGeneration, "nothing announced");
+        let generation = state.current.ok_or_else(nothing)?;
+        Ok(Segment::open(state.published[&generation].segment.map().unwrap()).unwrap())
     }
 }
 

@@ -1,10 +1,12 @@
 //! Queries over the socket: the same reader, the same answers as a mapped client's.
 
+use persondb_data::message::Message;
 use persondb_data::segment::{Hits, LookupError, Scope, to_people};
 use persondb_protocol::answer::{Answer, DomainFact, Person, Reason, Unavailable};
 use persondb_protocol::control::{
     KEY_SIZE_MAX, NAME_SIZE_MAX, PEOPLE_COUNT_MAX, Refusal, RefusalKind, Reply, Request,
 };
+use persondb_protocol::matching::{MatchAnswer, MatchMessage, MatchOptions};
 
 use crate::served::Served;
 
@@ -27,6 +29,10 @@ pub(super) fn answer(request: &Request, current: Option<&Served>) -> Option<Repl
             people(current, &limits, |served| served.segment().by_name(tenant, full_name, count))
         }
         Request::Domain { domain } => Reply::Domains(domains(current, domain)),
+        Request::Match { message, options } => {
+            let answer = options.check().and_then(|()| evidence(checked(current, &[])?, message, options));
+            Reply::Match(answer.unwrap_or_else(MatchAnswer::Unavailable))
+        }
         _ => return None,
     })
 }
@@ -41,6 +47,7 @@ pub(super) fn too_large(reply: &Reply) -> Reply {
     match reply {
         Reply::Domains(_) => Reply::Domains(Answer::Unavailable(unavailable)),
         Reply::People(_) => Reply::People(Answer::Unavailable(unavailable)),
+        Reply::Match(_) => Reply::Match(MatchAnswer::Unavailable(unavailable)),
         // Lists and states: an answer of another kind would be no answer to them.
         _ => Reply::Refused(Refusal {
             kind: RefusalKind::OverLimit,
@@ -74,18 +81,31 @@ fn domains(current: Option<&Served>, domain: &str) -> Answer<Vec<DomainFact>> {
         .map_or_else(Answer::Unavailable, |served| three(served, served.segment().domain(domain)))
 }
 
+/// What is known of a message. Clients keep its limits too; whoever does not is no better off.
+fn evidence(
+    served: &Served,
+    message: &MatchMessage,
+    options: &MatchOptions,
+) -> Result<MatchAnswer, Unavailable> {
+    let found = served.segment().match_message(&Message::from(message).bounded(), options);
+    let evidence = found.map_err(|error| cannot_say(served, error))?;
+    Ok(MatchAnswer::Matched(Box::new(evidence)))
+}
+
 /// Found, absent, cannot say.
 fn three<T>(served: &Served, found: Result<Vec<T>, LookupError>) -> Answer<Vec<T>> {
     match found {
         Ok(found) if found.is_empty() => Answer::Absent(served.generation()),
         Ok(found) => Answer::Found(served.generation(), found),
-        Err(error) => {
-            if let LookupError::Corrupt(error) = &error {
-                tracing::error!(generation = %served.generation(), %error, "a look-up met corrupt bytes");
-            }
-            Answer::Unavailable(error.into())
-        }
+        Err(error) => Answer::Unavailable(cannot_say(served, error)),
     }
+}
+
+fn cannot_say(served: &Served, error: LookupError) -> Unavailable {
+    if let LookupError::Corrupt(error) = &error {
+        tracing::error!(generation = %served.generation(), %error, "a look-up met corrupt bytes");
+    }
+    error.into()
 }
 
 fn checked<'a>(
@@ -108,6 +128,8 @@ fn checked<'a>(
 
 #[cfg(test)]
 mod tests {
+    use persondb_protocol::matching::MatchEvidence;
+
     use super::*;
 
     #[test]
@@ -115,6 +137,11 @@ mod tests {
         assert!(matches!(
             too_large(&Reply::People(Answer::Absent(persondb_protocol::Generation(1)))),
             Reply::People(Answer::Unavailable(u)) if u.reason == Reason::OverLimit
+        ));
+        let evidence = MatchEvidence::new(persondb_protocol::Generation(1), 1);
+        assert!(matches!(
+            too_large(&Reply::Match(MatchAnswer::Matched(Box::new(evidence)))),
+            Reply::Match(MatchAnswer::Unavailable(u)) if u.reason == Reason::OverLimit
         ));
         for reply in
             [Reply::Clients(Vec::new()), Reply::Status(Box::default()), Reply::Generations(Vec::new())]

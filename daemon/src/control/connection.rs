@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
 use persondb_protocol::Generation;
-use persondb_protocol::codec::{CodecError, FrameBuffer, REQUEST_SIZE_MAX, decode};
+use persondb_protocol::codec::{CodecError, FrameBuffer, HELLO_SIZE_MAX, REQUEST_SIZE_MAX, decode};
 use persondb_protocol::control::{Hello, Refusal, RefusalKind, Reply, ReplyFrame, Request, RequestFrame};
 use persondb_protocol::status::ClientInfo;
 
@@ -111,7 +111,7 @@ impl Connection {
             watched: Watched::Read,
             unfinished: false,
             requests: 0,
-            incoming: FrameBuffer::new(REQUEST_SIZE_MAX),
+            incoming: FrameBuffer::new(HELLO_SIZE_MAX),
         }
     }
 
@@ -173,12 +173,13 @@ impl Connection {
         self.reply(id, Reply::Refused(Refusal { kind, message: message.into() }));
     }
 
-    /// Notes what the client says of itself, cut to what lists can show.
+    /// Notes what the client says of itself, cut to what lists can show. From now on it may ask at length.
     pub(super) fn greet(&mut self, mut hello: Hello) {
         for label in [&mut hello.program, &mut hello.version] {
             *label = label.chars().filter(|c| !c.is_control()).take(LABEL_COUNT_MAX).collect();
         }
         self.hello = Some(hello);
+        self.incoming.set_limit(REQUEST_SIZE_MAX);
     }
 
     /// What the event loop has to wait for now.

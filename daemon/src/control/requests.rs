@@ -89,7 +89,11 @@ impl Server {
                 self.moved = true;
             }
             // Answered above.
-            Request::Get { .. } | Request::Person { .. } | Request::Name { .. } | Request::Domain { .. } => {}
+            Request::Get { .. }
+            | Request::Person { .. }
+            | Request::Name { .. }
+            | Request::Domain { .. }
+            | Request::Match { .. } => {}
         }
         0
     }

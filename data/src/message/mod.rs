@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `mod.rs` | [`Message`], what one match gets; display names given by themselves |
+//! | `bounds.rs` | a message within all limits |
 //! | `eml.rs` | the same out of a whole message |
 //! | `list.rs` | address headers as [`Mailbox`]es |
 //! | `lex.rs` | their tokens |
@@ -25,6 +26,7 @@
 //! - **Everything is bounded**: bytes of a header, mailboxes of a list, bytes of a name, depth of comments, bytes of an
 //!   encoded word; and work is linear in what is read.
 
+mod bounds;
 mod embedded;
 mod eml;
 mod encoded;

@@ -4,7 +4,9 @@ use bincode::{Decode, Encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CANDIDATE_COUNT_DEFAULT, CANDIDATE_COUNT_MAX, Oddity};
+use super::{CANDIDATE_COUNT_DEFAULT, CANDIDATE_COUNT_MAX, Oddity, TENANT_COUNT_MAX};
+use crate::answer::{Reason, Unavailable};
+use crate::control::KEY_SIZE_MAX;
 
 /// Names and addresses of one message, owned: for the socket, and for JSON.
 ///
@@ -24,6 +26,9 @@ use super::{CANDIDATE_COUNT_DEFAULT, CANDIDATE_COUNT_MAX, Oddity};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Json")]
+#[schemars(
+    description = "Names and addresses of one message. Each may be a raw header value or a plain address; none is required."
+)]
 pub struct MatchMessage {
     /// The raw From header: name and address of the sender.
     pub from: Option<String>,
@@ -72,6 +77,23 @@ impl MatchOptions {
     #[must_use]
     pub fn candidate_limit(&self) -> usize {
         self.candidates_max.min(CANDIDATE_COUNT_MAX) as usize
+    }
+
+    /// Why these options are not answered, whichever way the question goes: more than [`TENANT_COUNT_MAX`]
+    /// tenants, or one of more than [`KEY_SIZE_MAX`] bytes.
+    ///
+    /// # Errors
+    /// [`Reason::OverLimit`].
+    pub fn check(&self) -> Result<(), Unavailable> {
+        let tenants = self.tenants.as_deref().unwrap_or_default();
+        let detail = if tenants.len() > TENANT_COUNT_MAX {
+            format!("expected at most {TENANT_COUNT_MAX} tenants, found {}", tenants.len())
+        } else if let Some(long) = tenants.iter().find(|tenant| tenant.len() > KEY_SIZE_MAX) {
+            format!("expected a tenant of at most {KEY_SIZE_MAX} bytes, found {}", long.len())
+        } else {
+            return Ok(());
+        };
+        Err(Unavailable::new(Reason::OverLimit, detail))
     }
 }
 

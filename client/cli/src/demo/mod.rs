@@ -3,6 +3,7 @@
 //! | file | its part |
 //! |---|---|
 //! | `play` | the steps, and what they are to show |
+//! | `messages` | the steps with messages |
 //! | `scene` | the private folder, the data, the daemon; and that nothing of it is left |
 //! | `daemon` | this program as the daemon |
 //! | `screen` | what is printed |
@@ -12,6 +13,7 @@
 //! up, so that a demo disturbs nobody and two can run at once.
 
 mod daemon;
+mod messages;
 mod play;
 mod scene;
 mod screen;
@@ -49,8 +51,8 @@ pub(crate) struct DemoArgs {
 
 /// Examples for the help of the command.
 pub(crate) const EXAMPLES: &str = "\
-Starts a daemon on made-up people, looks some up, then has several processes look up without pause while
-the data is exchanged under them, and shows what each process costs in memory. Removes everything it made.
+Starts a daemon on made-up people, looks some up, matches messages, then has several processes do both
+without pause while the data is exchanged under them, and shows what each process costs in memory. Removes everything it made.
 Ends with 0 only when all of that held.
 
 Examples:

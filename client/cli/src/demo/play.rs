@@ -11,12 +11,13 @@ use persondb_protocol::status::Status;
 use serde::Serialize;
 
 use super::DemoArgs;
+use super::messages;
 use super::scene::Scene;
 use super::screen::{Screen, number};
 use crate::exit::Failure;
 use crate::generate::{self, Difficulty, GenerateError, GenerateOptions};
 use crate::load::csv::{Somebody, somebody};
-use crate::load::job::Until;
+use crate::load::job::{Ask, Until};
 use crate::load::report::Report;
 use crate::load::roller::RollPlan;
 use crate::load::run::{self, Keys, Operator, Plan};
@@ -56,6 +57,8 @@ pub(super) struct Shown {
     rolls: Vec<Rolled>,
     /// The load test that ran meanwhile.
     pub(super) load: Report,
+    /// The one with messages; none where nobody has a name.
+    pub(super) matches: Option<Report>,
     /// What did not go as it should, in words.
     pub(super) problems: Vec<String>,
     /// What could not be taken away.
@@ -64,15 +67,16 @@ pub(super) struct Shown {
 
 /// One roll or roll back of the demo.
 #[derive(Clone, Debug, Serialize)]
-struct Rolled {
+pub(super) struct Rolled {
     kind: &'static str,
     generation: u64,
     seconds: f64,
 }
 
 /// The files that are served in turns.
-struct People {
-    first: PathBuf,
+pub(super) struct People {
+    /// What is served first.
+    pub(super) first: PathBuf,
     second: Option<PathBuf>,
 }
 
@@ -83,6 +87,7 @@ impl Play<'_> {
         let (status, first_generation_s) = self.daemon(screen, &people)?;
         let problems = self.look_up(screen, &people)?;
         let (load, rolls) = self.load(screen, &people)?;
+        let matches = self.match_messages(screen, &people)?;
         screen.step("What it costs")?;
         screen.block(|out| load.memory(out))?;
         let mut shown = Shown {
@@ -94,6 +99,7 @@ impl Play<'_> {
             first_generation_s,
             rolls,
             load,
+            matches,
             problems,
             left_behind: Vec::new(),
         };
@@ -213,16 +219,9 @@ impl Play<'_> {
         ];
         let mut problems = Vec::new();
         for (arguments, expected) in commands {
-            let output = self.scene.type_command(arguments).map_err(no_place)?;
-            screen.command(arguments, &output)?;
-            if output.status.code() != Some(expected) {
-                problems.push(format!(
-                    "persondb {} ended with {}, expected {expected}",
-                    arguments.join(" "),
-                    output.status
-                ));
-            }
+            problems.extend(self.type_command(screen, arguments, expected)?);
         }
+        problems.extend(self.show_messages(screen, people, &who)?);
         Ok(problems)
     }
 
@@ -236,6 +235,7 @@ impl Play<'_> {
         let place = self.scene.place();
         let plan = Plan {
             place: place.clone(),
+            ask: Ask::Get,
             keys: Keys::Csv {
                 sides: std::iter::once(&people.first).chain(&people.second).cloned().collect(),
                 tenant: self.args.tenant.clone(),
@@ -277,7 +277,8 @@ impl Play<'_> {
     }
 }
 
-fn roll(operator: &mut Operator, kind: &'static str) -> Result<Rolled, String> {
+/// One roll with all clients moved, or a roll back.
+pub(super) fn roll(operator: &mut Operator, kind: &'static str) -> Result<Rolled, String> {
     let start = Instant::now();
     let rolled = operator.with(|control: &mut Control| match kind {
         "roll" => control.roll(RollUntil::Moved, ROLL_PATIENCE),
@@ -292,7 +293,7 @@ impl Shown {
         let load = &self.load;
         let last = self.rolls.last().map(|rolled| rolled.generation);
         let ended_there = load.last_generations().all(|generation| generation == last);
-        vec![
+        let mut claims = vec![
             (
                 format!(
                     "{}, {} of them failed",
@@ -317,12 +318,14 @@ impl Shown {
                 ),
                 load.ratio > 0.0 && load.ratio <= RATIO_MAX,
             ),
-            ("everything that was made is removed".to_owned(), self.left_behind.is_empty()),
-        ]
+        ];
+        claims.extend(self.matches.iter().flat_map(messages::claims));
+        claims.push(("everything that was made is removed".to_owned(), self.left_behind.is_empty()));
+        claims
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn no_place(error: io::Error) -> Failure {
+pub(super) fn no_place(error: io::Error) -> Failure {
     Failure::refused(format!("the demo cannot be set up: {error}; check free space in TMPDIR and /dev/shm"))
 }

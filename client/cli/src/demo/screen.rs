@@ -11,9 +11,9 @@ use crate::args::Format;
 use crate::output::grouped;
 
 /// Lines of a command's output that are shown.
-const LINES_SHOWN_MAX: usize = 9;
+const LINES_SHOWN_MAX: usize = 10;
 /// Columns of a line that are shown.
-const COLUMNS_SHOWN_MAX: usize = 100;
+const COLUMNS_SHOWN_MAX: usize = 110;
 
 /// Where a demo is watched.
 #[derive(Debug)]
@@ -84,7 +84,9 @@ impl Screen {
         for name in &shown.left_behind {
             self.line(&format!("left behind: {name}"))?;
         }
-        for example in shown.load.examples.iter().chain(&shown.problems) {
+        let matches = shown.matches.iter().flat_map(|report| &report.examples);
+        let examples = shown.load.examples.iter().chain(matches);
+        for example in examples.chain(&shown.problems) {
             self.line(example)?;
         }
         self.print(|out| writeln!(out))

@@ -240,18 +240,21 @@ impl Random {
 
 /// A uniform sample of whatever is offered (algorithm R, Vitter 1985).
 #[derive(Debug)]
-struct Sample<T> {
-    kept: Vec<T>,
+pub(crate) struct Sample<T> {
+    /// What was chosen so far.
+    pub(crate) kept: Vec<T>,
     size_max: usize,
     offered: usize,
 }
 
 impl<T> Sample<T> {
-    fn new(size_max: usize) -> Self {
+    /// At most `size_max` of them.
+    pub(crate) fn new(size_max: usize) -> Self {
         Self { kept: Vec::new(), size_max, offered: 0 }
     }
 
-    fn offer(&mut self, random: &mut Random, item: impl FnOnce() -> T) {
+    /// One more, of which the sample may become.
+    pub(crate) fn offer(&mut self, random: &mut Random, item: impl FnOnce() -> T) {
         self.offered += 1;
         if self.kept.len() < self.size_max {
             self.kept.push(item());

@@ -15,6 +15,7 @@ use persondb_data::input::{
 
 use super::book::{Compared, KeyBook, Random, person_hash};
 use super::check::SIDES_MAX;
+use super::messages::{MessageBook, Sender};
 
 /// Seed of the sample: two tests with the same file ask for the same people.
 const SEED: u64 = 0x7065_7273_6f6e_6462;
@@ -67,6 +68,26 @@ pub(crate) fn somebody(path: &Path, skip: u64) -> Result<Option<Somebody>, Input
     }
 }
 
+/// Address of the first other person in the same tenant, with an address in the same domain.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn colleague(path: &Path, of: &Somebody) -> Result<Option<String>, InputError> {
+    let domain = |address: &str| address.rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
+    let mut found = None;
+    let outcome = each_person(path, None, &mut |person| {
+        let email = person.email().filter(|email| *email != of.email && domain(email) == domain(&of.email));
+        if person.tenant() == Some(&of.tenant) {
+            found = email.map(str::to_owned);
+        }
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    match outcome {
+        Err(error) if found.is_none() => Err(error),
+        _ => Ok(found),
+    }
+}
+
 fn as_somebody(person: &PersonRow<'_>) -> Option<Somebody> {
     Some(Somebody {
         tenant: person.tenant()?.to_owned(),
@@ -74,6 +95,34 @@ fn as_somebody(person: &PersonRow<'_>) -> Option<Somebody> {
         alias: addresses(person).nth(1)?.to_owned(),
         full_name: format!("{} {}", person.given_name()?, person.family_name()?),
     })
+}
+
+/// Reads a file for messages: everybody who can be made one of.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_messages(path: &Path, tenant: Option<&str>) -> Result<MessageBook, InputError> {
+    let mut book = MessageBook::new(SEED);
+    let mut seen = HashSet::new();
+    let mut again = HashSet::new();
+    let hash = |sender: &Sender| person_hash(&sender.tenant, &sender.person_id);
+    each_person(path, tenant, &mut |person| {
+        let email = person.email().unwrap_or_default();
+        let sender = Sender {
+            tenant: person.tenant().unwrap_or_default().to_owned(),
+            person_id: person.person_id().unwrap_or(email).to_owned(),
+            email: email.to_owned(),
+            name: person.display_name().unwrap_or_default().to_owned(),
+        };
+        if !seen.insert(hash(&sender)) {
+            again.insert(hash(&sender));
+        }
+        book.person(sender);
+        ControlFlow::Continue(())
+    })?;
+    // Of several rows of one person the daemon takes what it finds first.
+    book.forget(|sender| again.contains(&hash(sender)));
+    Ok(book)
 }
 
 fn read_side(

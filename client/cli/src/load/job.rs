@@ -65,9 +65,21 @@ pub(crate) enum Job {
     Keys(KeysJob),
 }
 
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ask {
+    /// Addresses.
+    Get,
+    /// Messages.
+    Match,
+}
+
 /// Look people up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct LookJob {
+    /// What is asked for: what the file of keys holds.
+    pub(crate) ask: Ask,
     /// Where.
     pub(crate) place: Place,
     /// File of keys.
@@ -106,6 +118,8 @@ pub(crate) enum Until {
 /// Write keys of the live generation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct KeysJob {
+    /// What is to be asked for.
+    pub(crate) ask: Ask,
     /// Where.
     pub(crate) place: Place,
     /// File to write, empty.

@@ -14,7 +14,7 @@ use persondb_protocol::answer::{Reason, Unavailable};
 
 use super::book::Random;
 use super::check::{PinCheck, Sides, sides_of};
-use super::job::{LookJob, Tally, Until};
+use super::job::{Ask, LookJob, Tally, Until};
 use super::keys::{Expected, KeptKey, Key, KeyReader};
 use super::latency::Latencies;
 use super::pace::{Pace, wait_until};
@@ -33,10 +33,10 @@ pub(crate) const CHECKPOINT: u64 = 100_000;
 /// Looks up until it is done.
 #[derive(Debug)]
 pub(crate) struct Looker<'j> {
-    job: &'j LookJob,
-    client: Client,
-    keys: KeyReader,
-    pace: Option<Pace>,
+    pub(super) job: &'j LookJob,
+    pub(super) client: Client,
+    pub(super) keys: KeyReader,
+    pub(super) pace: Option<Pace>,
     random: Random,
     last_hold: Instant,
     /// A person of an earlier pin, to be asked for beside that of the pin.
@@ -101,6 +101,9 @@ impl<'j> Looker<'j> {
             }
             Until::Seconds(_) | Until::Told => u64::from(self.job.batch),
         };
+        if self.job.ask == Ask::Match {
+            return self.match_batch(size);
+        }
         let checked = self.random.below(CHECK_ONE_PIN_IN) == 0;
         let mut check = PinCheck::new();
         let client = self.client.clone();
@@ -286,11 +289,11 @@ fn note(check: &mut PinCheck, lookup: &Lookup<'_>, sides: Sides) {
     }
 }
 
-fn nanoseconds(took: Duration) -> u64 {
+pub(super) fn nanoseconds(took: Duration) -> u64 {
     u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn count_unavailable(unavailable: &Unavailable, tally: &mut Tally) {
+pub(super) fn count_unavailable(unavailable: &Unavailable, tally: &mut Tally) {
     tally.unavailable += 1;
     let reason = unavailable.reason.text();
     if let Some(count) = tally.reasons.get_mut(reason) {

@@ -3,6 +3,7 @@
 //! | file | its part |
 //! |---|---|
 //! | `book`, `csv`, `live` | which keys: a sample of a CSV or of the live generation |
+//! | `messages`, `matcher` | messages made of people there are; the loop that matches them (`--match`) |
 //! | `keys` | the file of keys that every client reads in step |
 //! | `job`, `fleet`, `client` | what parent and clients tell each other; both ends of it |
 //! | `looker`, `check`, `pace`, `latency` | the loop that is measured, its checks, its clock, its times |
@@ -23,7 +24,9 @@ mod keys;
 mod latency;
 mod live;
 mod looker;
+mod matcher;
 pub(crate) mod memory;
+mod messages;
 mod pace;
 pub(crate) mod report;
 pub(crate) mod roller;
@@ -36,7 +39,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use self::job::{Place, Until};
+use self::job::{Ask, Place, Until};
 use self::report::Verdict;
 use self::roller::RollPlan;
 use self::run::{Keys, Plan, RunError};
@@ -62,6 +65,10 @@ pub(crate) struct LoadArgs {
     /// Tenant of rows that name none
     #[arg(long, value_name = "ID", requires = "people")]
     pub(crate) tenant: Option<String>,
+    /// Match messages instead of looking addresses up: each to five people of a tenant, from somebody on record
+    /// or from a stranger who bears the name of one of them; --hits is the share of senders on record
+    #[arg(long = "match", conflicts_with = "alternate")]
+    pub(crate) matching: bool,
     /// Client processes
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) clients: u32,
@@ -102,6 +109,7 @@ Ends with 0 only when every look-up was answered and no answer was wrong or mixe
 Examples:
   persondb load --seconds 5                                    4 processes, as fast as they can
   persondb load --people people.csv --clients 8 --lookups 1000000 --json
+  persondb load --people people.csv --match                    whole messages instead of addresses
   persondb load --rate 20000 --rolls-per-second 2              open loop, while the daemon rolls
   persondb load --via socket --connections 256 --clients 1 --lookups 1000";
 
@@ -160,6 +168,7 @@ fn plan(globals: &Globals, args: LoadArgs) -> Result<Plan, Failure> {
             owner: globals.owner,
             via: args.via.into(),
         },
+        ask: if args.matching { Ask::Match } else { Ask::Get },
         keys,
         clients: args.clients,
         connections: args.connections,
@@ -230,6 +239,7 @@ mod tests {
             &["--connections", "2", "--via", "map"],
             &["--lookups", "1", "--seconds", "1"],
             &["--alternate", "b.csv"],
+            &["--match", "--people", "a.csv", "--alternate", "b.csv"],
             &["--hits", "1.5"],
             &["--rate", "0"],
             &["--rate", "nan"],

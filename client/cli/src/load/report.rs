@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use super::job::{Ran, Tally, Usage};
+use super::job::{Ask, Ran, Tally, Usage};
 use super::latency::{Latencies, Percentiles};
 use super::roller::Rolls;
 use super::units::{bytes, nanoseconds, rounded};
@@ -19,6 +19,8 @@ const ROWS_SHOWN_MAX: usize = 16;
 pub(crate) struct Report {
     /// Dataset.
     pub(crate) name: String,
+    /// What was asked for: `get`, or `match` where each look-up is a message.
+    pub(crate) ask: Ask,
     /// How the look-ups went: `auto`, `map` or `socket`.
     pub(crate) via: super::job::Route,
     /// Client processes.
@@ -127,6 +129,8 @@ pub(crate) struct Client {
 pub(crate) struct Circumstances {
     /// Dataset.
     pub(crate) name: String,
+    /// What was asked for.
+    pub(crate) ask: Ask,
     /// Way of the look-ups.
     pub(crate) via: super::job::Route,
     /// Connections of each client.
@@ -188,6 +192,7 @@ impl Report {
         examples.extend(circumstances.rolls.failures.iter().cloned());
         Self {
             name: circumstances.name,
+            ask: circumstances.ask,
             via: circumstances.via,
             clients: clients.len(),
             connections: circumstances.connections,
@@ -283,11 +288,15 @@ impl Report {
     pub(crate) fn summary(&self, out: &mut dyn Write) -> io::Result<()> {
         let c = &self.counts;
         let p = &c.percentiles;
-        writeln!(out, "look-ups     {:>14}   {} a second", count(c.lookups), rounded(c.lookups_per_s))?;
-        writeln!(out, "found        {:>14}   absent {}", count(c.found), count(c.absent))?;
+        let (asked, found, absent, compared) = match self.ask {
+            Ask::Get => ("look-ups", "found", "absent", "answers compared with the CSV"),
+            Ask::Match => ("messages", "known sender", "strangers", "answers checked"),
+        };
+        writeln!(out, "{asked:<12} {:>14}   {} a second", count(c.lookups), rounded(c.lookups_per_s))?;
+        writeln!(out, "{found:<12} {:>14}   {absent} {}", count(c.found), count(c.absent))?;
         writeln!(
             out,
-            "unavailable  {:>14}   wrong {}, mixed {} ({} answers compared with the CSV, {} pins checked)",
+            "unavailable  {:>14}   wrong {}, mixed {} ({} {compared}, {} pins checked)",
             count(c.unavailable),
             count(c.wrong),
             count(c.mixed),

@@ -14,7 +14,7 @@ use super::client::{builder, path_of};
 use super::csv;
 use super::fleet::{Fleet, FleetError, PATIENCE};
 use super::interrupt::Interrupt;
-use super::job::{Job, KeysJob, LookJob, Order, Place, Ran, Said, Until};
+use super::job::{Ask, Job, KeysJob, LookJob, Order, Place, Ran, Said, Until};
 use super::memory;
 use super::report::{Circumstances, Client, DaemonReport, Report};
 use super::roller::{RollPlan, Roller, Rolls};
@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     /// Where the clients look.
     pub(crate) place: Place,
     /// What they ask for.
+    pub(crate) ask: Ask,
+    /// Where that comes from.
     pub(crate) keys: Keys,
     /// How many processes.
     pub(crate) clients: u32,
@@ -73,7 +75,7 @@ pub(crate) enum RunError {
     Input(#[from] InputError),
     /// Nothing to ask for.
     #[error(
-        "there is nobody to ask for: expected at least one person with an address, in both files where there are two"
+        "there is nobody to ask for: expected at least one person with an address (and with --match a display name), in both files where there are two"
     )]
     NoKeys,
     /// No file for the keys.
@@ -97,6 +99,12 @@ pub(crate) fn run(plan: &Plan, roll: &mut dyn FnMut() -> Result<(), String>) -> 
     let file = tempfile::tempfile()?;
     let keys = path_of(&file);
     let (blocks, sides, generation) = match &plan.keys {
+        Keys::Csv { sides, tenant } if plan.ask == Ask::Match => {
+            // Names and addresses: the same on all sides.
+            let first = sides.first().ok_or(RunError::NoKeys)?;
+            let book = csv::read_messages(first, tenant.as_deref())?;
+            (book.write(file.try_clone()?, plan.hits)?, Vec::new(), None)
+        }
         Keys::Csv { sides, tenant } => {
             let (book, headers) = csv::read(sides, tenant.as_deref())?;
             (book.write(file.try_clone()?, plan.hits, &mut |_| true)?, headers, None)
@@ -112,6 +120,7 @@ pub(crate) fn run(plan: &Plan, roll: &mut dyn FnMut() -> Result<(), String>) -> 
     let jobs: Vec<Job> = (0..plan.clients)
         .map(|client| {
             Job::Look(LookJob {
+                ask: plan.ask,
                 place: plan.place.clone(),
                 keys: keys.clone(),
                 blocks,
@@ -158,6 +167,7 @@ pub(crate) fn run(plan: &Plan, roll: &mut dyn FnMut() -> Result<(), String>) -> 
         .collect();
     let circumstances = Circumstances {
         name: plan.place.name.clone(),
+        ask: plan.ask,
         via: plan.place.via,
         connections: plan.connections,
         batch: plan.batch,
@@ -219,7 +229,7 @@ fn lead(
 
 /// Keys of the live generation, made by a process of its own.
 fn live_keys(plan: &Plan, keys: PathBuf) -> Result<(u64, u64), RunError> {
-    let job = KeysJob { place: plan.place.clone(), keys, hits: plan.hits };
+    let job = KeysJob { ask: plan.ask, place: plan.place.clone(), keys, hits: plan.hits };
     let mut fleet = Fleet::start(&[Job::Keys(job)])?;
     let made = fleet.hear_all(KEYS_PATIENCE, "Keys", |said| match said {
         Said::Keys { blocks, generation } => Ok((blocks, generation)),

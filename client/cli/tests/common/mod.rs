@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+pub(crate) mod schema;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
