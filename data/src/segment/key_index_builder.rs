@@ -22,7 +22,7 @@ use super::key_index::{BUCKET_SIZE, IndexLayout, LAST_BIT, REFERENCE_BITS_MAX, S
 pub(crate) enum Load {
     /// 88 of 100 slots used.
     Fast,
-    /// 95 of 100.
+    /// 97 of 100.
     Small,
 }
 /// Fewer entries are not worth a thread.
@@ -171,7 +171,7 @@ impl<E: Entry> KeyIndexBuilder<E> {
         let mut layout = IndexLayout::new(bits_of_numbers_below(ordinal_end + word_count));
         let percent = match load {
             Load::Fast => 88,
-            Load::Small => 95,
+            Load::Small => 97,
         };
         let filled = layout.slot_count() as u64 * percent;
         let home_count = (key_count * 100).div_ceil(filled).max(1);

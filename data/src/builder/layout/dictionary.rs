@@ -53,13 +53,8 @@ pub(super) fn cost_as_text(values: &[(CompactString, u32)]) -> u64 {
     values.iter().map(|(value, count)| text_cost(value) * u64::from(*count)).sum()
 }
 
-/// What a name that stands in the tail counts for in bytes, beside those it takes: every look-up of its person
-/// goes there, two more lines of memory, and decodes it three times.
-pub(super) const NAME_IN_TAIL: u64 = 6;
-
-/// The dictionary that costs least for `people`, of whom these were counted; `in_tail` is what a value that is
-/// no entry counts for beside its bytes.
-pub(super) fn choose(counted: Counted, people: u64, in_tail: u64) -> Choice {
+/// The dictionary that costs least for `people`, of whom these were counted.
+pub(super) fn choose(counted: Counted, people: u64) -> Choice {
     let Counted { mut values, rows } = counted;
     for (_, count) in &mut values {
         let all = u64::from(*count) * people.max(rows) / rows.max(1);
@@ -70,25 +65,23 @@ pub(super) fn choose(counted: Counted, people: u64, in_tail: u64) -> Choice {
     let entry_cost = |value: &str| size_of_entry(SLOT_NAMES, value, None) as u64;
     // A value that costs more as an entry than wherever it stands is left out, however narrow the codes.
     let is_worth = |(value, count): &(CompactString, u32)| {
-        fits(value) && entry_cost(value) < (in_tail + text_cost(value)) * u64::from(*count)
+        fits(value) && entry_cost(value) < text_cost(value) * u64::from(*count)
     };
     let worth: Vec<_> = values.into_iter().filter(is_worth).collect();
     let widest = width_of(worth.len() as u64 + 1).clamp(1, WIDTH_MAX);
-    let (mut entries, mut text, mut away) = (0, all_as_text, people * in_tail);
-    let mut best = (u64::MAX, 0, 0);
+    let (mut entries, mut text) = (0, all_as_text);
+    let mut best = (u64::MAX, 0);
     let mut done = 0;
     for width in 1..=widest {
         let count = worth.len().min((1 << width) - 1);
         for (value, count) in &worth[done..count] {
             entries += entry_cost(value);
             text -= text_cost(value) * u64::from(*count);
-            away -= in_tail * u64::from(*count);
         }
         done = count;
-        let cost = people * u64::from(width) / 8 + entries + text;
-        best = best.min((cost + away, cost, count));
+        best = best.min((people * u64::from(width) / 8 + entries + text, count));
     }
-    let (_, cost, count) = best;
+    let (cost, count) = best;
     let entries: Vec<(CompactString, _)> =
         worth.into_iter().take(count).map(|(value, _)| (value, None)).collect();
     let codes: HashMap<_, _> =
@@ -118,7 +111,7 @@ mod tests {
         let mut values = counted(&[("Human Resources", 700_000), ("Legal", 300_000)]);
         values.values.extend((0..500).map(|i| (format!("Something Of Its Own Kind {i}").into(), 1)));
         let as_text = cost_as_text(&values.values);
-        let choice = choose(values, 1_000_000, 0);
+        let choice = choose(values, 1_000_000);
         assert_eq!(choice.entries.values.len(), 2);
         assert!(choice.cost < as_text / 10);
         assert!(choice.entries.code("Legal").is_some() && choice.entries.code("legal").is_none());
@@ -126,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_longest_entry_up_to_a_word_is_the_prefix() {
-        let entries = choose(counted(&[("Junior Buyer", 60), ("Junior", 50)]), 110, 0).entries;
+        let entries = choose(counted(&[("Junior Buyer", 60), ("Junior", 50)]), 110).entries;
         let whole = entries.code("Junior Buyer").unwrap();
         assert_eq!(entries.prefix("Junior Buyer - tech 7"), Some((whole, 12)));
         assert_eq!(entries.prefix("Junior Buyers"), Some((entries.code("Junior").unwrap(), 6)));

@@ -389,9 +389,7 @@ fn generic(
         // All rows were counted and none is filled from another, so nobody has a value.
         return column(place, 0, Codec::Empty, distinct);
     }
-    // Names are what may never have a rest: see `Rest`.
-    let in_tail = if rest == Rest::Never { dictionary::NAME_IN_TAIL } else { 0 };
-    let mut choice = dictionary::choose(counts, context.people, in_tail);
+    let mut choice = dictionary::choose(counts, context.people);
     let mut has_rest = false;
     if rest == Rest::WhereItPays {
         let others = values.iter().filter(|value| choice.entries.code(value).is_none());
