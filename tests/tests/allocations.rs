@@ -22,7 +22,7 @@ const PEOPLE: usize = 10_000;
 /// Addresses that are asked for together. Not a divisor of the people: the last batch is smaller.
 const BATCH_SIZE: usize = 32;
 /// Allocations of a match beyond those of its answer: lists on the way that outgrow the stack.
-const MATCH_BEYOND_ANSWER_MAX: u64 = 16;
+const MATCH_BEYOND_ANSWER_MAX: u64 = 24;
 
 thread_local! {
     /// Of this thread alone: a client has a watcher that may allocate whenever it likes.

@@ -16,6 +16,7 @@ use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
+use persondb_data::input::TENANT_ID_BYTES_MAX;
 use persondb_data::message::{HEADER_BLOCK_BYTES_MAX, Message};
 use persondb_protocol::matching::{MatchAnswer, MatchMessage, MatchOptions};
 
@@ -36,7 +37,9 @@ pub(crate) fn run(globals: &Globals, args: &MatchArgs) -> Result<Exit, Failure> 
         candidates_max: args.limit,
         tenants: (!args.tenant.is_empty()).then(|| args.tenant.clone()),
     };
-    let tenant = if let [only] = &args.tenant[..] { Some(only.as_str()) } else { None };
+    // A file beside `--offline` may name no tenant; what is no identifier of one is told as over a limit below.
+    let only = args.tenant.first().filter(|only| args.tenant.len() == 1 && only.len() <= TENANT_ID_BYTES_MAX);
+    let tenant = only.map(String::as_str);
     let source = Source::open(globals, &args.options, tenant)?;
     let format = if question.ndjson { Format::Json } else { globals.format() };
     let (output, complaints) = (Output::stdout(format), Complaints::default());
