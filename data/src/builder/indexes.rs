@@ -12,7 +12,7 @@ use super::tables::Tables;
 use super::tenants::Tenants;
 use crate::segment::{Entry, KeyIndexBuilder, Load, NameEntry, Plan, Planned, sections};
 
-/// The four indexes and the domain lines, sized and ready to be written.
+/// The five indexes and the domain lines, sized and ready to be written.
 pub(super) struct Indexes {
     addresses: KeyIndexBuilder,
     persons: KeyIndexBuilder,
