@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::normalize::{KeyBuffer, address_key};
+use crate::normalize::{KeyBuffer, address_key, is_usual_address};
 
 /// Longest address in bytes (RFC 5321 path without its angle brackets).
 pub const ADDRESS_BYTES_MAX: usize = 254;
@@ -150,6 +150,9 @@ pub fn texts(value: &str, separator: Separator) -> impl Iterator<Item = &str> + 
 /// Wrapping is `<…>`, `{…}`, `mailto:`, `smtp:` and white space around it, in any case and order.
 #[must_use]
 pub fn read_address(piece: &str) -> AddressValue<'_> {
+    if is_usual_address(piece) {
+        return AddressValue::Address(piece);
+    }
     let piece = piece.trim();
     let bare = unwrap_address(piece);
     if check_address(bare).is_ok() {
@@ -176,6 +179,9 @@ pub fn read_address(piece: &str) -> AddressValue<'_> {
 /// ```
 #[must_use]
 pub fn primary_address(value: &str, list: Option<Separator>) -> &str {
+    if is_usual_address(value) {
+        return value;
+    }
     let bare = unwrap_address(value);
     let Some(separator) = list.filter(|_| check_address(bare).is_err()) else { return bare };
     let mut first = None;
@@ -303,6 +309,9 @@ pub fn check_address(text: &str) -> Result<Address<'_>, AddressError> {
         return Err(AddressError::TooLong);
     }
     let (local, domain) = text.rsplit_once('@').ok_or(AddressError::NoAt)?;
+    if is_usual_address(text) {
+        return Ok(Address { local, domain });
+    }
     if !is_local_part(local) {
         return Err(AddressError::LocalPart);
     }

@@ -16,56 +16,145 @@ struct Marks {
     usual: u64,
     at: u64,
     dot: u64,
+    hyphen: u64,
+    underscore: u64,
+    digit: u64,
 }
 
 /// The key of an address as nearly all are: at most 64 letters, digits and `.-_`, one `@`, nothing around. None
 /// for any other, whatever it is; `out` is then of no use. Returns the place of the `@`.
-///
-/// Sixteen bytes at a time, the last sixteen of an address over the ones before, so that none are left over.
 #[inline]
 pub(super) fn append_usual(address: &str, out: &mut KeyBuffer) -> Option<usize> {
-    let bytes = address.as_bytes();
-    let size = bytes.len();
-    let (mut key, mut marks) = ([0; SIZE_MAX], Marks::default());
-    if let Some(last) = bytes.last_chunk::<STEP>() {
-        let mut start = 0;
-        for chunk in bytes.get(..size.min(SIZE_MAX))?.as_chunks::<STEP>().0 {
-            fold(*chunk, start, &mut key, &mut marks)?;
-            start += STEP;
-        }
-        fold(*last, size - STEP, &mut key, &mut marks)?;
-    } else {
-        let mut chunk = [0; STEP];
-        chunk.get_mut(..size)?.copy_from_slice(bytes);
-        fold(chunk, 0, &mut key, &mut marks)?;
-    }
-    let Marks { usual, at, dot } = marks;
-    let all = u64::MAX.checked_shr(u32::try_from(SIZE_MAX - size).ok()?)?;
-    // A dot at the end, or behind another or the `@`: the long way tells what it is.
-    let is_usual = usual == all && at.is_power_of_two() && dot & (dot | at) << 1 == 0;
-    let ends_well = at & 1 == 0 && (at | dot) & (all ^ all >> 1) == 0;
-    if !(is_usual && ends_well) {
-        return None;
-    }
+    let mut key = [0; SIZE_MAX];
+    let (Marks { at, .. }, _) = marks(address, |start, lower| {
+        *key.get_mut(start..)?.first_chunk_mut()? = lower;
+        Some(())
+    })?;
     // A copy of fixed size needs no loop.
     out.extend_from_slice(&key);
-    out.truncate(size);
+    out.truncate(address.len());
     Some(at.trailing_zeros() as usize)
 }
 
-/// Writes sixteen bytes in lower case, and notes what they are. None beyond the longest address.
+/// Whether the address is as nearly all are, and its domain one of a directory
+/// ([`check_address`](crate::input::values::check_address)): what it says of others it does not say of this one.
 #[inline]
-fn fold(chunk: [u8; STEP], start: usize, key: &mut [u8; SIZE_MAX], marks: &mut Marks) -> Option<()> {
+pub(crate) fn is_usual_address(address: &str) -> bool {
+    let Some((marks, all)) = marks(address, |_, _| Some(())) else { return false };
+    let Marks { at, dot, hyphen, underscore, digit, .. } = marks;
+    // Bits above that of the `@`.
+    let domain = all & !(at | (at - 1));
+    let dots = dot & domain;
+    if dots == 0 || underscore & domain != 0 {
+        return false;
+    }
+    // Labels neither begin nor end with a hyphen, and two of them are for `xn--`.
+    let ends = dot >> 1 | all ^ all >> 1;
+    let begins = (dot | at | hyphen) << 1;
+    let last_label = u64::MAX << (63 - dots.leading_zeros()) << 1 & all;
+    hyphen & domain & (begins | ends) == 0 && last_label & !digit != 0
+}
+
+/// What stands where, and a bit for each byte, where the address is usual as far as keys go. `keep` gets place and
+/// bytes of each step in lower case, and may stop it.
+///
+/// Sixteen bytes at a time, the last sixteen of an address over the ones before, so that none are left over.
+#[inline]
+fn marks(address: &str, mut keep: impl FnMut(usize, [u8; STEP]) -> Option<()>) -> Option<(Marks, u64)> {
+    let bytes = address.as_bytes();
+    let size = bytes.len();
+    let mut marks = Marks::default();
+    if let Some(last) = bytes.last_chunk::<STEP>() {
+        let mut start = 0;
+        for chunk in bytes.get(..size.min(SIZE_MAX))?.as_chunks::<STEP>().0 {
+            keep(start, mark(*chunk, start, &mut marks))?;
+            start += STEP;
+        }
+        // Of a longer one this is beyond the bits.
+        let start = size - STEP;
+        if start >= SIZE_MAX {
+            return None;
+        }
+        keep(start, mark(*last, start, &mut marks))?;
+    } else {
+        let mut chunk = [0; STEP];
+        chunk.get_mut(..size)?.copy_from_slice(bytes);
+        keep(0, mark(chunk, 0, &mut marks))?;
+    }
+    let Marks { usual, at, dot, .. } = marks;
+    let all = u64::MAX.checked_shr(u32::try_from(SIZE_MAX.checked_sub(size)?).ok()?)?;
+    // A dot at the end, or behind another or the `@`: the long way tells what it is.
+    let is_usual = usual == all && at.is_power_of_two() && dot & (dot | at) << 1 == 0;
+    let ends_well = at & 1 == 0 && (at | dot) & (all ^ all >> 1) == 0;
+    (is_usual && ends_well).then_some((marks, all))
+}
+
+/// Notes what sixteen bytes are; returns them in lower case.
+#[inline]
+fn mark(chunk: [u8; STEP], start: usize, marks: &mut Marks) -> [u8; STEP] {
     let among =
         |bytes: u8x16, first: u8, last: u8| (bytes - u8x16::splat(first)).simd_le(u8x16::splat(last - first));
     let is = |bytes: u8x16, byte: u8| bytes.simd_eq(u8x16::splat(byte));
+    let bits = |bytes: u8x16| u64::from(bytes.to_bitmask()) << start;
     let given = u8x16::new(chunk);
     let lower = given | (among(given, b'A', b'Z') & u8x16::splat(0x20));
     let (at, dot) = (is(lower, b'@'), is(lower, b'.'));
-    let word = among(lower, b'a', b'z') | among(lower, b'0', b'9') | is(lower, b'-') | is(lower, b'_');
-    *key.get_mut(start..)?.first_chunk_mut()? = lower.to_array();
-    marks.usual |= u64::from((word | at | dot).to_bitmask()) << start;
-    marks.at |= u64::from(at.to_bitmask()) << start;
-    marks.dot |= u64::from(dot.to_bitmask()) << start;
-    Some(())
+    let (hyphen, underscore, digit) = (is(lower, b'-'), is(lower, b'_'), among(lower, b'0', b'9'));
+    let word = among(lower, b'a', b'z') | digit | hyphen | underscore;
+    marks.usual |= bits(word | at | dot);
+    marks.at |= bits(at);
+    marks.dot |= bits(dot);
+    marks.hyphen |= bits(hyphen);
+    marks.underscore |= bits(underscore);
+    marks.digit |= bits(digit);
+    lower.to_array()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::is_usual_address;
+    use crate::input::values::is_domain;
+
+    /// Each of the rules, and the near miss.
+    #[test]
+    fn usual_addresses_keep_the_rules_of_domains() {
+        for usual in ["a@b.co", "jane.doe@corp.example", "A_b-1@x-y.z1.museum", "a@1.2.c3", "-_@b-c.de"] {
+            assert!(is_usual_address(usual), "{usual}");
+            assert!(usual.rsplit_once('@').is_some_and(|(_, domain)| is_domain(domain)), "{usual}");
+        }
+        for other in [
+            "",
+            "@",
+            "a@",
+            "@b.co",
+            "a@b",
+            "a@b.",
+            "a@.b.c",
+            "a@b..c",
+            "a@b_c.de",
+            "a@-b.de",
+            "a@b-.de",
+            "a@b.-de",
+            "a@b.de-",
+            "a@b.1",
+            "a@b.12",
+            "a@xn--b.de",
+            "a@b@c.de",
+            "a b@c.de",
+            "ä@b.de",
+            "a+b@c.de",
+        ] {
+            assert!(!is_usual_address(other), "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_usual_is_an_address(text in "[a-zA-Z0-9._@-]{0,20}@?[a-z0-9._-]{0,20}(\\.[a-z0-9-]{1,30})?") {
+            let is_address = text.rsplit_once('@').is_some_and(|(_, domain)| is_domain(domain));
+            prop_assert!(is_address || !is_usual_address(&text), "{}", text);
+        }
+    }
 }

@@ -137,6 +137,9 @@ impl<B: Prefetch> Segment<B> {
         } else {
             parts.with_address(&key, asked.hash, scope)?
         };
-        if hits.is_empty() { parts.with_looser_address(&key, scope) } else { Ok(hits) }
+        if hits.is_empty() && parts.may_be_looser(&key) {
+            return parts.with_looser_address(&key, scope);
+        }
+        Ok(hits)
     }
 }

@@ -36,6 +36,7 @@
 //! few keys with the greatest fingerprints may have to read some dozen lines, one behind the other. A minimal perfect hash with fingerprints needs about the same
 //! bytes, but one more dependent read, and its own verification of hostile bytes.
 
+use wide::u8x16;
 use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -43,10 +44,8 @@ use super::{CANDIDATES_MAX, Corrupt, LookupError, Ordinal};
 
 /// One cache line.
 pub(super) const BUCKET_SIZE: usize = 64;
-/// Words of fingerprints that are compared.
-const WORD_COUNT: usize = 3;
-/// As many fingerprints as they hold.
-const SLOT_COUNT_MAX: usize = 8 * WORD_COUNT;
+/// Most fingerprints of a bucket: so many are compared.
+const SLOT_COUNT_MAX: usize = 24;
 /// Widest reference.
 pub(super) const REFERENCE_BITS_MAX: u32 = 32;
 /// Most buckets that a look-up reads behind its home: a bound for hostile bytes; random hashes need about
@@ -101,19 +100,16 @@ pub(crate) struct IndexLayout {
     pub(super) word_count: u32,
     reference_bits: u32,
     slot_count: usize,
-    /// Which bytes of a bucket's first words are fingerprints.
-    masks: [u64; WORD_COUNT],
+    /// Which of the first bytes of a bucket are fingerprints, a bit for each.
+    mask: u32,
 }
 
 impl IndexLayout {
     /// The layout with references of this width; no buckets yet.
     pub(super) fn new(reference_bits: u32) -> Self {
         let slot_count = slot_count(reference_bits);
-        let masks = std::array::from_fn(|word| {
-            let left = slot_count.saturating_sub(8 * word).min(8);
-            u64::MAX.checked_shr(u32::try_from(64 - 8 * left).unwrap_or(64)).unwrap_or(0)
-        });
-        Self { home_count: 1, spill_max: 0, ordinal_end: 0, word_count: 0, reference_bits, slot_count, masks }
+        let mask = (1 << slot_count) - 1;
+        Self { home_count: 1, spill_max: 0, ordinal_end: 0, word_count: 0, reference_bits, slot_count, mask }
     }
 
     /// Checks the head and the sizes. O(1).
@@ -190,7 +186,7 @@ impl IndexLayout {
         visit: impl FnMut(Ordinal) -> Result<(), LookupError>,
     ) -> Result<(), LookupError> {
         let matches = self.matches(self.home_bucket(section, hash)?, fingerprint(hash));
-        if matches.slots == [0; WORD_COUNT] && !matches.goes_on {
+        if matches.slots == 0 && !matches.goes_on {
             return Ok(());
         }
         self.candidates_from_home(section, hash, visit)
@@ -253,17 +249,18 @@ impl IndexLayout {
         bucket.ok_or_else(|| Corrupt::new("bucket reaches beyond its section"))
     }
 
-    /// Compares all fingerprints of a bucket at once: three words of eight.
+    /// Compares all fingerprints of a bucket at once: the first sixteen, and those from the ninth on.
     #[inline]
     fn matches(&self, bucket: &Bucket, fingerprint: u8) -> Matches {
-        let pattern = u64::from_le_bytes([fingerprint; 8]);
-        let (words, _) = bucket.as_chunks();
+        let pattern = u8x16::splat(fingerprint);
+        let equal = |at: usize| {
+            let among = bucket[at..].first_chunk().copied().unwrap_or_default();
+            u8x16::new(among).simd_eq(pattern).to_bitmask()
+        };
         // Free slots come last: where there is one, this is 0 and nothing is behind the bucket.
         let greatest = bucket[(self.slot_count - 1) % BUCKET_SIZE];
         Matches {
-            slots: std::array::from_fn(|word| {
-                zero_bytes(u64::from_le_bytes(words[word]) ^ pattern) & self.masks[word]
-            }),
+            slots: (equal(0) | equal(SLOT_COUNT_MAX - 16) << (SLOT_COUNT_MAX - 16)) & self.mask,
             goes_on: greatest != 0 && fingerprint >= greatest,
         }
     }
@@ -315,8 +312,8 @@ impl IndexLayout {
 /// Slots of a bucket whose fingerprint agrees, in ascending order.
 #[derive(Debug)]
 struct Matches {
-    /// The high bit of each byte that agrees.
-    slots: [u64; WORD_COUNT],
+    /// A bit for each slot that agrees.
+    slots: u32,
     /// Whether further buckets may have the key.
     goes_on: bool,
 }
@@ -326,10 +323,8 @@ impl Iterator for Matches {
 
     #[inline]
     fn next(&mut self) -> Option<usize> {
-        let word = self.slots.iter().position(|slots| *slots != 0)?;
-        let slots = &mut self.slots[word];
-        let slot = 8 * word + slots.trailing_zeros() as usize / 8;
-        *slots &= *slots - 1;
+        let slot = self.slots.trailing_zeros() as usize;
+        self.slots &= self.slots.checked_sub(1)?;
         Some(slot)
     }
 }
@@ -342,12 +337,6 @@ fn slot_count(reference_bits: u32) -> usize {
 /// What a bucket keeps of a hash: its low byte, as the high bits choose the bucket. 0 is for free slots.
 pub(super) fn fingerprint(hash: u64) -> u8 {
     hash.to_le_bytes()[0].max(1)
-}
-
-/// The high bit of each byte that is zero (exact; Warren, Hacker's Delight, 6-1).
-fn zero_bytes(word: u64) -> u64 {
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    !(((word & LOW) + LOW) | word | LOW)
 }
 
 #[cfg(test)]

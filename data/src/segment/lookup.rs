@@ -242,14 +242,7 @@ impl<'a> Parts<'a> {
     ) -> Result<Hits<'a>, LookupError> {
         let mut hits = Hits::default();
         let index = &self.view.address_index;
-        let probe = index.layout.probe(self.slice(&index.range)?, hash);
-        if probe.is_whole {
-            for &ordinal in probe.ordinals() {
-                self.compare(ordinal, key, scope, &mut hits)?;
-            }
-        } else {
-            self.candidates(index, hash, |ordinal| self.compare(ordinal.0, key, scope, &mut hits))?;
-        }
+        self.candidates(index, hash, |ordinal| self.compare(ordinal.0, key, scope, &mut hits))?;
         hits.sort();
         Ok(hits)
     }
@@ -277,6 +270,12 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
+    /// Whether [`Self::with_looser_address`] may find somebody.
+    #[inline]
+    pub(super) fn may_be_looser(&self, key: &AddressKey<'_>) -> bool {
+        self.view.has_looser_domains || is_dotless_domain(key.domain())
+    }
+
     /// Sub-address, then dots, then both, each only for tenants that say so of the domain (dots also for the
     /// two public domains where they never count).
     pub(super) fn with_looser_address(
@@ -286,9 +285,6 @@ impl<'a> Parts<'a> {
     ) -> Result<Hits<'a>, LookupError> {
         let mut hits = Hits::default();
         let public = is_dotless_domain(key.domain());
-        if !self.view.has_looser_domains && !public {
-            return Ok(hits);
-        }
         let mut dots_tenants = SmallVec::<[u32; 4]>::new();
         let mut shorter = KeyBuffer::new();
         self.for_each_said_line(key.domain(), |line| {

@@ -32,7 +32,7 @@ mod image;
 mod key_index;
 mod key_index_builder;
 mod keys;
-mod last_email;
+mod last_values;
 mod lookup;
 mod meta;
 mod person_ref;
@@ -269,7 +269,7 @@ impl View {
             return Err(Corrupt::new("rows do not match the number of people").into());
         }
         let view = Self {
-            number: last_email::segment_number(),
+            number: last_values::segment_number(),
             tenants: image.section(SectionKind::Tenants)?,
             rows,
             row_bytes,

@@ -8,10 +8,10 @@ use super::column::short::ShortText;
 use super::meta::Columns;
 use super::rows::RowRef;
 use super::scratch::{Decoded, Scratch, with_scratch};
-use super::{Corrupt, Fields, Ordinal, Parts, last_email};
+use super::{Corrupt, Fields, Ordinal, Parts, last_values};
 use crate::input::values::is_guest_name;
 use crate::input::{self, Canonical};
-use crate::normalize::AddressKey;
+use crate::normalize::{AddressKey, is_usual_address};
 
 /// One person in a segment. Copying it copies a few words.
 ///
@@ -205,7 +205,7 @@ impl<'a> PersonRef<'a> {
     ) -> Result<(), Corrupt> {
         self.row()?.for_each(scratch, |place, value| {
             if let Some(header) = self.schema().headers().get(place) {
-                visit(header, utf8(value)?);
+                visit(header, value);
             }
             Ok(())
         })
@@ -271,10 +271,16 @@ impl<'a> PersonRef<'a> {
     ) -> Result<(Self, FirstLook), Corrupt> {
         let row = RowRef::open(parts, ordinal)?;
         let person = Self { parts, ordinal, schema: row.schema_number() };
-        let kept = last_email::keep(
+        let mut is_other = false;
+        let kept = last_values::keep(
             (parts.view.number, ordinal),
             |email| row.short_email(email),
-            |email| equals_key(email, key),
+            |email| {
+                let is_primary = equals_key(email, key);
+                // Another that is its own key but for capitals; what else is written otherwise may be the same.
+                is_other = !is_primary && std::str::from_utf8(email).is_ok_and(is_usual_address);
+                is_primary
+            },
         );
         let is_primary = match kept {
             Some(is_primary) => is_primary,
@@ -283,9 +289,8 @@ impl<'a> PersonRef<'a> {
         if is_primary {
             return Ok((person, FirstLook::IsPrimary));
         }
-        // Who only shares the fingerprint is nearly always of another domain.
-        let may_have = row.may_have_domain(key.domain())?;
-        Ok((person, if may_have { FirstLook::MayBe } else { FirstLook::IsNot }))
+        let may_be = (!is_other && row.email_may_have_domain(key.domain())?) || row.others_may_have(key)?;
+        Ok((person, if may_be { FirstLook::MayBe } else { FirstLook::IsNot }))
     }
 
     /// Decodes some columns to look at them as fields.
@@ -309,7 +314,7 @@ impl<'a> PersonRef<'a> {
             scratch.clear();
             self.row()?.read_email(&mut scratch.bytes)?;
             let (of, email) = ((self.parts.view.number, self.ordinal), &scratch.bytes);
-            let kept = last_email::keep(of, |text| text.push_slice(email), |email| equals_key(email, key));
+            let kept = last_values::keep(of, |text| text.push_slice(email), |email| equals_key(email, key));
             Ok(kept.unwrap_or_else(|| equals_key(email, key)))
         })
     }
@@ -318,7 +323,7 @@ impl<'a> PersonRef<'a> {
     /// a key, so there is nothing around it.
     #[inline]
     fn read_compared_email(&self, out: &mut String) -> Result<bool, Corrupt> {
-        let read = last_email::read((self.parts.view.number, self.ordinal), |email| {
+        let read = last_values::read((self.parts.view.number, self.ordinal), |email| {
             out.clear();
             out.push_str(email);
         });

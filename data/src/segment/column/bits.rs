@@ -13,12 +13,39 @@ pub(crate) fn width_of(codes: u64) -> u32 {
     64 - codes.saturating_sub(1).leading_zeros()
 }
 
+/// Where in a row a number stands: worked out once, for rows without end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field {
+    byte: usize,
+    shift: u32,
+    mask: u64,
+}
+
+impl Field {
+    /// The `width` bits from bit `at` on; `width` is at most [`WIDTH_MAX`].
+    #[inline]
+    pub(crate) const fn new(at: u32, width: u32) -> Self {
+        Self { byte: (at >> 3) as usize, shift: at & 7, mask: low_bits(width) }
+    }
+
+    /// The number; `None` beyond the bytes.
+    #[inline]
+    pub(crate) fn read(self, row: &[u8]) -> Option<u64> {
+        let chunk = row.get(self.byte..)?.first_chunk()?;
+        Some(u64::from_le_bytes(*chunk) >> (self.shift & 7) & self.mask)
+    }
+}
+
+/// So many ones: at most [`WIDTH_MAX`].
+#[inline]
+pub(crate) const fn low_bits(width: u32) -> u64 {
+    (1 << width) - 1
+}
+
 /// The field of `width` bits at bit `at`; `None` beyond the bytes. `width` is at most [`WIDTH_MAX`].
 #[inline]
 pub(crate) fn read(row: &[u8], at: u32, width: u32) -> Option<u64> {
-    let byte = (at >> 3) as usize;
-    let (chunk, _) = row.get(byte..)?.split_first_chunk::<8>()?;
-    Some(u64::from_le_bytes(*chunk) >> (at & 7) & ((1 << width) - 1))
+    Field::new(at, width).read(row)
 }
 
 /// Puts the low `width` bits of `value` at bit `at` of a row that is zero there.

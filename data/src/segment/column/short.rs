@@ -10,12 +10,19 @@ use super::dictionary::{Entry, LETTERS, SLOT_DOMAINS, SLOT_NAMES};
 use super::digits;
 use super::piece::{Piece, TAKE_MAX};
 use super::slug;
+use super::symbols::Sink;
 use super::template::SOURCE_COUNT;
+use super::text::TextCodec;
+use crate::segment::Corrupt;
 
 /// Longest value that is put together the short way.
 const SIZE_MAX: usize = 128;
 /// Longest literal of a step.
 const LITERAL_MAX: usize = 14;
+
+/// All letters of a name: more than any has.
+const ALL: u8 = u8::MAX;
+const _: () = assert!(slug::NAME_BYTES_MAX < ALL as usize);
 
 /// A value under construction. Aligned, so that its UTF-8 is checked in whole words.
 #[derive(Debug)]
@@ -28,12 +35,14 @@ pub(crate) struct ShortText {
 /// A piece of a template as the short way takes it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
-    /// A name, or its slug, or the first `take` letters of it where that is not 0.
+    /// A name, or its slug, or the first `take` letters of it.
     Name { name: u8, is_slug: bool, take: u8 },
     /// The same in all values.
     Literal { size: u8, bytes: [u8; LITERAL_MAX] },
     /// So many digits of the remainder.
     Digits(u8),
+    /// Text of the remainder.
+    Text,
 }
 
 impl Step {
@@ -42,7 +51,8 @@ impl Step {
         let names = u8::try_from(SOURCE_COUNT / 2).ok()?;
         let step = |piece: &Piece| match piece {
             Piece::Source { source, take } if *take <= TAKE_MAX => {
-                Some(Self::Name { name: source % names, is_slug: *source >= names, take: *take })
+                let take = if *take == 0 { ALL } else { *take };
+                Some(Self::Name { name: source % names, is_slug: *source >= names, take })
             }
             Piece::Literal(literal) => {
                 let mut bytes = [0; LITERAL_MAX];
@@ -50,7 +60,8 @@ impl Step {
                 Some(Self::Literal { size: u8::try_from(literal.len()).ok()?, bytes })
             }
             Piece::Digits(count) => Some(Self::Digits(*count)),
-            Piece::Source { .. } | Piece::Text | Piece::Case(_) => None,
+            Piece::Text => Some(Self::Text),
+            Piece::Source { .. } | Piece::Case(_) => None,
         };
         pieces.iter().map(step).collect()
     }
@@ -94,6 +105,11 @@ impl ShortText {
         Some(())
     }
 
+    /// Appends text that is stored in this form.
+    pub(crate) fn push_text(&mut self, codec: &TextCodec, stored: &[u8]) -> Option<()> {
+        codec.decode_into(stored, self).ok()
+    }
+
     /// Appends any bytes.
     pub(crate) fn push_slice(&mut self, bytes: &[u8]) -> Option<()> {
         self.bytes.get_mut(self.size..)?.get_mut(..bytes.len())?.copy_from_slice(bytes);
@@ -101,34 +117,34 @@ impl ShortText {
         Some(())
     }
 
-    /// Appends a name from its slot; `None` where the slot alone does not tell.
+    /// Appends a name from its slot, or its first `take` letters; `None` where the slot alone does not tell.
     #[inline]
     pub(crate) fn push_name(&mut self, slot: &[u8; SLOT_NAMES], is_slug: bool, take: u8) -> Option<()> {
+        const TEXT: usize = SLOT_NAMES - 1;
         let size = usize::from(slot[0] & !LETTERS);
-        if size >= SLOT_NAMES {
+        if size > TEXT {
             return None;
         }
-        let [low, middle, high] =
-            [0, 4, 8].map(|at| slot[at..].first_chunk().map_or(0, |c| u32::from_le_bytes(*c)));
-        let mut text = u128::from(low) >> 8 | u128::from(middle) << 24 | u128::from(high) << 56;
-        if slot[0] & LETTERS == 0 && (is_slug || take > 0) {
+        if slot[0] & LETTERS == 0 && (is_slug || take != ALL) {
             return self.push_odd_name(slot.get(1..=size)?, is_slug, take);
         }
-        if is_slug {
-            // Letters only, so this bit makes lower case of each; what is behind them is not counted.
-            text |= u128::from_le_bytes([0x20; 16]);
-        }
-        let size = if take == 0 { size } else { size.min(usize::from(take)) };
-        self.push(&text.to_le_bytes(), size)
+        // Letters only, so this bit makes lower case of each; what is behind them is not counted.
+        let lower: u64 = if is_slug { 0x2020_2020_2020_2020 } else { 0 };
+        let room: &mut [u8; TEXT] = self.bytes.get_mut(self.size..)?.first_chunk_mut()?;
+        // Two words that overlap.
+        let first = u64::from_le_bytes(*slot.get(1..)?.first_chunk()?) | lower;
+        let last = u64::from_le_bytes(*slot.last_chunk()?) | lower;
+        *room.first_chunk_mut()? = first.to_le_bytes();
+        *room.last_chunk_mut()? = last.to_le_bytes();
+        self.size += size.min(usize::from(take));
+        Some(())
     }
 
     /// Appends a name that its slot only points to.
     pub(crate) fn push_far_name(&mut self, entry: Entry<'_>, is_slug: bool, take: u8) -> Option<()> {
         match entry.slug {
             Some(slug) if is_slug => self.push_odd_name(slug, false, take),
-            _ if entry.text.len() > slug::NAME_BYTES_MAX => None,
-            _ if is_slug || take > 0 => self.push_odd_name(entry.text, is_slug, take),
-            _ => self.push_slice(entry.text),
+            _ => self.push_odd_name(entry.text, is_slug, take),
         }
     }
 
@@ -138,15 +154,22 @@ impl ShortText {
         self.push(&digits::read(count, remainder).ok()?, usize::from(count))
     }
 
-    /// Appends a name that has more than ASCII letters.
-    fn push_odd_name(&mut self, name: &[u8], is_slug: bool, take: u8) -> Option<()> {
-        if !name.is_ascii() {
+    /// Appends any name; `None` where it is longer than those that templates refer to.
+    pub(crate) fn push_odd_name(&mut self, name: &[u8], is_slug: bool, take: u8) -> Option<()> {
+        if name.len() > slug::NAME_BYTES_MAX {
             return None;
         }
-        let mut left = if take == 0 { usize::MAX } else { usize::from(take) };
+        if !is_slug {
+            return self.push_slice(name.get(..slug::size_of_first(name, take))?);
+        }
+        if !name.is_ascii() {
+            // The rule knows no slug of it.
+            return Some(());
+        }
+        let mut left = take;
         for &byte in name {
-            let byte = if is_slug { slug::of_ascii(byte) } else { byte };
-            if left > 0 && (byte != 0 || !is_slug) {
+            let byte = slug::of_ascii(byte);
+            if left > 0 && byte != 0 {
                 self.push(&[byte], 1)?;
                 left -= 1;
             }
@@ -161,4 +184,20 @@ impl ShortText {
         let text: &[u8; SLOT_DOMAINS - 1] = slot.last_chunk()?;
         if size < SLOT_DOMAINS { self.push(text, size) } else { None }
     }
+}
+
+impl Sink for ShortText {
+    #[inline]
+    fn put(&mut self, word: u64, size: u8) -> Result<(), Corrupt> {
+        self.push(&word.to_le_bytes(), usize::from(size)).ok_or_else(no_room)
+    }
+
+    fn put_slice(&mut self, text: &[u8]) -> Result<(), Corrupt> {
+        self.push_slice(text).ok_or_else(no_room)
+    }
+}
+
+/// Never seen: whoever goes the short way then goes the long one.
+fn no_room() -> Corrupt {
+    Corrupt::new("text is longer than the short way takes")
 }

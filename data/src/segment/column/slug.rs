@@ -52,17 +52,19 @@ pub(crate) fn make(text: &mut Vec<u8>, start: usize) {
 /// Cuts the text from `start` on after so many characters.
 #[inline]
 pub(crate) fn take(text: &mut Vec<u8>, start: usize, count: u8) {
-    let mut left = u32::from(count);
-    let is_start = |byte: u8| byte & 0xc0 != 0x80;
-    let end = text.iter().enumerate().skip(start).find(|(_, byte)| {
-        let starts = is_start(**byte);
-        let enough = starts && left == 0;
-        left = left.saturating_sub(u32::from(starts));
-        enough
-    });
-    if let Some((end, _)) = end {
+    if let Some(name) = text.get(start..) {
+        let end = start + size_of_first(name, count);
         text.truncate(end);
     }
+}
+
+/// Bytes of the first `count` characters; of all where that is 0.
+#[inline]
+pub(super) fn size_of_first(text: &[u8], count: u8) -> usize {
+    let is_start = |byte: &u8| byte & 0xc0 != 0x80;
+    let mut starts = text.iter().enumerate().filter(|(_, byte)| is_start(byte)).map(|(at, _)| at);
+    let end = if count == 0 { None } else { starts.nth(usize::from(count)) };
+    end.unwrap_or(text.len())
 }
 
 #[cfg(test)]

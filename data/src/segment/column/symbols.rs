@@ -117,10 +117,9 @@ impl Symbols {
         }
     }
 
-    /// Appends the text of its bytes.
-    pub(super) fn decode(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Corrupt> {
+    /// Writes the text of its bytes.
+    pub(super) fn decode(&self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), Corrupt> {
         let corrupt = || Corrupt::new("symbols end within an escape");
-        let mut room = Room::new(bytes.len(), out);
         let mut rest = bytes;
         while let [code, behind @ ..] = rest {
             rest = behind;
@@ -128,28 +127,23 @@ impl Symbols {
                 LITERAL => {
                     let (&byte, behind) = rest.split_first().ok_or_else(corrupt)?;
                     rest = behind;
-                    room.put(u64::from(byte), 1)?;
+                    sink.put(u64::from(byte), 1)?;
                 }
-                LITERALS => {
-                    room.finish();
-                    out.extend_from_slice(rest);
-                    return Ok(());
-                }
-                code => self.put(code, &mut room)?,
+                LITERALS => return sink.put_slice(rest),
+                code => self.put(code, sink)?,
             }
         }
-        room.finish();
         Ok(())
     }
 
     /// Writes the symbol of a code.
     #[inline]
-    pub(super) fn put(&self, code: u8, room: &mut Room<'_>) -> Result<(), Corrupt> {
+    pub(super) fn put(&self, code: u8, sink: &mut impl Sink) -> Result<(), Corrupt> {
         let size = self.sizes[usize::from(code)];
         if size == 0 {
             return Err(Corrupt::new("code of no symbol"));
         }
-        room.put(self.words[usize::from(code)], size)
+        sink.put(self.words[usize::from(code)], size)
     }
 
     /// The bytes of a code's symbol.
@@ -263,7 +257,15 @@ impl<const SIZE: u32> Default for Index<SIZE> {
     }
 }
 
-/// Where decoded text goes: grown once, written 8 bytes at a time. Eight bytes of text a byte of input, and
+/// Where decoded text goes.
+pub(super) trait Sink {
+    /// Appends the `size` lowest bytes of `word`; at most 8.
+    fn put(&mut self, word: u64, size: u8) -> Result<(), Corrupt>;
+    /// Appends any bytes.
+    fn put_slice(&mut self, text: &[u8]) -> Result<(), Corrupt>;
+}
+
+/// Room at the end of a vector: grown once, written 8 bytes at a time. Eight bytes of text a byte of input, and
 /// [`Self::SPARE`] more, are all that a value can become.
 #[derive(Debug)]
 pub(super) struct Room<'a> {
@@ -283,19 +285,31 @@ impl<'a> Room<'a> {
         Self { out, at }
     }
 
-    /// Appends the `size` lowest bytes of `word`; at most 8.
-    #[inline]
-    pub(super) fn put(&mut self, word: u64, size: u8) -> Result<(), Corrupt> {
-        let place = self.out.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut);
-        *place.ok_or_else(|| Corrupt::new("text is far longer than its bytes"))? = word.to_le_bytes();
-        self.at += usize::from(size);
-        Ok(())
-    }
-
     /// Cuts off what was not used. Without it, what is behind the old end means nothing.
     #[inline]
     pub(super) fn finish(self) {
         self.out.truncate(self.at);
+    }
+}
+
+fn no_room() -> Corrupt {
+    Corrupt::new("text is far longer than its bytes")
+}
+
+impl Sink for Room<'_> {
+    #[inline]
+    fn put(&mut self, word: u64, size: u8) -> Result<(), Corrupt> {
+        let place = self.out.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut);
+        *place.ok_or_else(no_room)? = word.to_le_bytes();
+        self.at += usize::from(size);
+        Ok(())
+    }
+
+    fn put_slice(&mut self, text: &[u8]) -> Result<(), Corrupt> {
+        let place = self.out.get_mut(self.at..).and_then(|room| room.get_mut(..text.len()));
+        place.ok_or_else(no_room)?.copy_from_slice(text);
+        self.at += text.len();
+        Ok(())
     }
 }
 

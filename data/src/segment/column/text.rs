@@ -25,7 +25,7 @@
 use super::super::Corrupt;
 use super::huffman::{Counts, Found, Huffman, NEVER_FIRST, TABLE_SIZE, Token};
 use super::symbol_training::train;
-use super::symbols::{Room, Symbols};
+use super::symbols::{Room, Sink, Symbols};
 
 /// Bytes of a sample that are trained with; of larger ones every n-th value.
 const SAMPLE_SIZE_MAX: usize = 1 << 19;
@@ -164,34 +164,38 @@ impl TextCodec {
     /// # Errors
     /// [`Corrupt`] where bytes hold no value; what is then behind the old end of `out` means nothing.
     pub(crate) fn decode(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        if matches!(self, Self::Raw) {
+            out.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let mut room = Room::new(bytes.len(), out);
+        self.decode_into(bytes, &mut room)?;
+        room.finish();
+        Ok(())
+    }
+
+    /// [`Self::decode`] to anywhere.
+    #[inline]
+    pub(super) fn decode_into(&self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), Corrupt> {
         match (self, bytes) {
             (Self::Raw, text) | (Self::Huffman(_) | Self::Packed(_), [NEVER_FIRST, text @ ..]) => {
-                out.extend_from_slice(text);
-                Ok(())
+                sink.put_slice(text)
             }
-            (Self::Symbols(symbols), _) => symbols.decode(bytes, out),
-            (Self::Huffman(huffman), _) => {
-                let mut room = Room::new(bytes.len(), out);
-                huffman.decode(bytes, |found| match found {
-                    Found::Codes(codes, count) => room.put(u16::from_le_bytes(codes).into(), count),
-                    Found::Literal(byte) => room.put(byte.into(), 1),
-                })?;
-                room.finish();
-                Ok(())
-            }
+            (Self::Symbols(symbols), _) => symbols.decode(bytes, sink),
+            (Self::Huffman(huffman), _) => huffman.decode(bytes, |found| match found {
+                Found::Codes(codes, count) => sink.put(u16::from_le_bytes(codes).into(), count),
+                Found::Literal(byte) => sink.put(byte.into(), 1),
+            }),
             (Self::Packed(both), _) => {
                 let (symbols, huffman) = &**both;
-                let mut room = Room::new(bytes.len(), out);
                 huffman.decode(bytes, |found| match found {
-                    Found::Codes([code, _], 1) => symbols.put(code, &mut room),
+                    Found::Codes([code, _], 1) => symbols.put(code, sink),
                     Found::Codes([one, other], _) => {
-                        symbols.put(one, &mut room)?;
-                        symbols.put(other, &mut room)
+                        symbols.put(one, sink)?;
+                        symbols.put(other, sink)
                     }
-                    Found::Literal(byte) => room.put(byte.into(), 1),
-                })?;
-                room.finish();
-                Ok(())
+                    Found::Literal(byte) => sink.put(byte.into(), 1),
+                })
             }
         }
     }

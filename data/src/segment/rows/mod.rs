@@ -28,6 +28,7 @@
 //! Codes are of fixed width, not entropy coded (Huffman codes would save an estimated 2 bytes a person, and make
 //! every column depend on those before it).
 
+mod addresses;
 mod row_ref;
 mod short;
 
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use row_ref::RowRef;
 
 use super::Corrupt;
+use super::column::bits::Field;
 use super::column::dictionary::Dictionary;
 use super::column::{NUMBER_TAIL_SIZE, NumberCodec, SOURCE_COUNT, TemplateSet, TextCodec, bits};
 use super::tails::take_part;
@@ -135,8 +137,9 @@ pub(crate) const NAME_COUNT: usize = SOURCE_COUNT / 2;
 #[derive(Debug)]
 pub(crate) struct Rows {
     pub(crate) row_size: usize,
-    schema: BitField,
-    run: Option<BitField>,
+    /// None where there is one schema.
+    schema: Option<Field>,
+    run: Option<Field>,
     schemas: Vec<SchemaRow>,
 }
 
@@ -158,14 +161,16 @@ pub(crate) struct SchemaRow {
 #[derive(Debug)]
 struct Name {
     column: u16,
-    code: BitField,
+    code: Field,
     /// Where its values stand, unless text may follow them.
     dictionary: Option<Dictionary>,
 }
 
 #[derive(Debug)]
 struct Column {
-    code: BitField,
+    /// In the file.
+    place: usize,
+    code: Field,
     codec: Codec,
     text: TextCodec,
 }
@@ -178,7 +183,7 @@ enum Codec {
     Tenant,
     Number(NumberCodec),
     Template(TemplateSet),
-    Address { templates: TemplateSet, template_width: u32 },
+    Address { templates: TemplateSet, template_width: u32, template_mask: u64 },
     Addresses { templates: TemplateSet, separator: String },
     Link,
 }
@@ -213,7 +218,7 @@ impl Rows {
         let inside = |field: BitField| {
             let end = field.at.checked_add(field.width).ok_or_else(corrupt)?;
             let fits = field.width <= bits::WIDTH_MAX && u64::from(end) <= 8 * u64::from(spec.row_size);
-            if fits { Ok(field) } else { Err(corrupt()) }
+            if fits { Ok(Field::new(field.at, field.width)) } else { Err(corrupt()) }
         };
         if spec.schemas.len() != roles.len() {
             return Err(corrupt());
@@ -226,7 +231,8 @@ impl Rows {
                 let place = by_place.get_mut(usize::from(column.place)).filter(|place| **place == u16::MAX);
                 *place.ok_or_else(corrupt)? = number;
                 let text = column.text.map_or(Ok(TextCodec::Raw), |index| tables.text(index))?;
-                opened.push(Column { code: inside(column.code)?, codec: Codec::open(column, tables)?, text });
+                let (code, codec) = (inside(column.code)?, Codec::open(column, tables)?);
+                opened.push(Column { place: usize::from(column.place), code, codec, text });
             }
             if by_place.contains(&u16::MAX) {
                 return Err(corrupt());
@@ -243,7 +249,13 @@ impl Rows {
             schema.check_references()?;
             schemas.push(schema);
         }
-        Ok(Self { row_size, schema: inside(spec.schema)?, run: spec.run.map(inside).transpose()?, schemas })
+        let schema = inside(spec.schema)?;
+        Ok(Self {
+            row_size,
+            schema: (spec.schema.width > 0).then_some(schema),
+            run: spec.run.map(inside).transpose()?,
+            schemas,
+        })
     }
 }
 
@@ -282,9 +294,11 @@ impl Codec {
             Store::Template { templates } => Self::Template(TemplateSet::parse(templates)?),
             Store::Address { templates, domain_width } => {
                 let template_width = spec.code.width.checked_sub(*domain_width);
+                let template_width = template_width.ok_or_else(|| Corrupt::new("layout of an address"))?;
                 Self::Address {
                     templates: TemplateSet::parse(templates)?,
-                    template_width: template_width.ok_or_else(|| Corrupt::new("layout of an address"))?,
+                    template_width,
+                    template_mask: bits::low_bits(template_width),
                 }
             }
             Store::Addresses { templates, separator } => {
@@ -309,9 +323,7 @@ impl Codec {
             }
             Self::Number(number) => code == 0 || number.has_tail(code),
             Self::Template(templates) => has_remainder(templates, code),
-            Self::Address { templates, template_width } => {
-                has_remainder(templates, code & ((1 << template_width) - 1))
-            }
+            Self::Address { templates, template_mask, .. } => has_remainder(templates, code & template_mask),
             Self::Addresses { .. } => code != 1,
             Self::Tenant | Self::Link => code == 0,
         }
@@ -326,7 +338,7 @@ impl Codec {
                 Ok(())
             }
             Self::Template(templates) if code != 0 => skip_remainder(templates, code, tail),
-            Self::Address { templates, template_width } => match code & ((1 << template_width) - 1) {
+            Self::Address { templates, template_mask, .. } => match code & template_mask {
                 0 => take_part(tail).map(drop),
                 template => skip_remainder(templates, template, tail),
             },

@@ -1,20 +1,30 @@
 //! One person's row: its codes, and the values that they stand for.
 
-use super::{BitField, Codec, Column, NAME_COUNT, Name, SchemaRow, skip_remainder, take_byte};
+use std::cell::Cell;
+
+use super::short::Remainder;
+use super::{Codec, Column, NAME_COUNT, Name, SchemaRow, take_byte};
+use crate::segment::column::bits::Field;
 use crate::segment::column::dictionary::{Entry, Form, SLOT_DOMAINS, SLOT_NAMES};
+use crate::segment::column::short::ShortText;
 use crate::segment::column::{TemplateSet, TextCodec, bits, slug};
 use crate::segment::runs::Run;
 use crate::segment::tails::{Tails, take_part};
 use crate::segment::{Corrupt, Parts};
 
+/// Values that are put together before they are checked.
+const TOGETHER_MAX: usize = 32;
+
 /// One person's row, opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RowRef<'a> {
     pub(super) parts: Parts<'a>,
     pub(super) ordinal: u32,
     pub(super) bytes: &'a [u8],
     pub(super) schema: &'a SchemaRow,
     pub(super) schema_number: u16,
+    /// Once it was looked for.
+    known_run: Cell<Option<Run>>,
 }
 
 impl<'a> RowRef<'a> {
@@ -22,18 +32,18 @@ impl<'a> RowRef<'a> {
     #[inline]
     pub(crate) fn open(parts: Parts<'a>, ordinal: u32) -> Result<Self, Corrupt> {
         let rows = &parts.view.rows;
-        let start = (ordinal as usize).checked_mul(rows.row_size);
-        let section = parts.bytes.get(parts.view.row_bytes.clone());
-        let bytes = section
-            .zip(start)
-            .and_then(|(section, start)| section.get(start..start.checked_add(rows.row_size + bits::SLACK)?));
-        let bytes = bytes.filter(|_| ordinal < parts.view.people_count);
-        let bytes = bytes.ok_or_else(|| Corrupt::new(format!("no row {ordinal}")))?;
-        let schema_number = if rows.schema.width == 0 { 0 } else { field(bytes, rows.schema)? };
+        // The section was found to have the size of so many rows.
+        let known = Some(ordinal).filter(|&ordinal| ordinal < parts.view.people_count);
+        let bytes = known.and_then(|ordinal| {
+            let start = parts.view.row_bytes.start + ordinal as usize * rows.row_size;
+            parts.bytes.get(start..)?.get(..rows.row_size + bits::SLACK)
+        });
+        let bytes = bytes.ok_or_else(|| no_row(ordinal))?;
+        let schema_number = rows.schema.map_or(Ok(0), |schema| field(bytes, schema))?;
         let schema_number = u16::try_from(schema_number).unwrap_or(u16::MAX);
         let schema = rows.schemas.get(usize::from(schema_number));
         let schema = schema.ok_or_else(|| Corrupt::new("schema of a row"))?;
-        Ok(Self { parts, ordinal, bytes, schema, schema_number })
+        Ok(Self { parts, ordinal, bytes, schema, schema_number, known_run: Cell::new(None) })
     }
 
     /// Which list of columns it has.
@@ -44,11 +54,16 @@ impl<'a> RowRef<'a> {
     /// Tenant, and where the tenant's domains and links begin.
     #[inline]
     pub(crate) fn run(&self) -> Result<Run, Corrupt> {
-        let view = self.parts.view;
-        match view.rows.run {
-            None => view.runs.of(self.parts.bytes, self.ordinal),
-            Some(place) => view.runs.get(self.parts.bytes, field(self.bytes, place)?),
+        if let Some(run) = self.known_run.get() {
+            return Ok(run);
         }
+        let view = self.parts.view;
+        let run = match view.rows.run {
+            None => view.runs.of(self.parts.bytes, self.ordinal)?,
+            Some(place) => view.runs.get(self.parts.bytes, field(self.bytes, place)?)?,
+        };
+        self.known_run.set(Some(run));
+        Ok(run)
     }
 
     /// Appends the value of the column at `place` in the file, as the bytes of UTF-8 that it should be.
@@ -65,106 +80,37 @@ impl<'a> RowRef<'a> {
     }
 
     /// Calls `visit` with place and value of every column, in the order of the tail: each part of it is
-    /// met once. `scratch` holds a value meanwhile.
+    /// met once. `scratch` holds values meanwhile.
+    ///
+    /// Several are put together before their UTF-8 is checked: the check costs more to begin than to go on.
     pub(crate) fn for_each(
         &self,
         scratch: &mut Vec<u8>,
-        mut visit: impl FnMut(usize, &[u8]) -> Result<(), Corrupt>,
+        mut visit: impl FnMut(usize, &str) -> Result<(), Corrupt>,
     ) -> Result<(), Corrupt> {
         let mut tail: Option<&[u8]> = None;
-        let mut places = [0_u16; 64];
-        for (place, &column) in (0_u16..).zip(&self.schema.by_place) {
-            if let Some(slot) = places.get_mut(usize::from(column)) {
-                *slot = place;
-            }
-        }
-        for (number, column) in self.schema.columns.iter().enumerate() {
-            let code = self.code(column)?;
-            let has_part = column.codec.has_part(code);
-            let tail = match &mut tail {
-                Some(tail) => tail,
-                None if has_part => tail.insert(self.tail()?),
-                None => &mut &[][..],
-            };
-            let place = match places.get(number) {
-                Some(&place) => usize::from(place),
-                None => self.schema.by_place.iter().position(|&at| usize::from(at) == number).unwrap_or(0),
-            };
-            if let Some(entry) = self.entry(column, code)? {
-                visit(place, entry.text)?;
-                continue;
-            }
+        for columns in self.schema.columns.chunks(TOGETHER_MAX) {
+            let mut ends = [0; TOGETHER_MAX];
             scratch.clear();
-            self.decode(column, code, tail, scratch)?;
-            visit(place, scratch)?;
+            for (column, end) in columns.iter().zip(&mut ends) {
+                let code = self.code(column)?;
+                let tail = match &mut tail {
+                    Some(tail) => tail,
+                    None if column.codec.has_part(code) => tail.insert(self.tail()?),
+                    None => &mut &[][..],
+                };
+                self.decode(column, code, tail, scratch)?;
+                *end = scratch.len();
+            }
+            let text = utf8(scratch)?;
+            let mut start = 0;
+            for (column, &end) in columns.iter().zip(&ends) {
+                // Each value has to be UTF-8 by itself, not only all of them together.
+                visit(column.place, text.get(start..end).ok_or_else(not_utf8)?)?;
+                start = end;
+            }
         }
         Ok(())
-    }
-
-    /// Whether one of the person's addresses may be in this domain (a key, so in lower case); `false` is sure.
-    /// Tells nearly all people apart that only share a fingerprint, without putting an address together.
-    #[inline]
-    pub(crate) fn may_have_domain(&self, domain: &[u8]) -> Result<bool, Corrupt> {
-        match self.schema.email {
-            Some(email) if !self.column_may_have_domain(email, domain)? => {}
-            _ => return Ok(true),
-        }
-        for &number in &self.schema.more_addresses {
-            if self.column_may_have_domain(number, domain)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    #[inline]
-    fn column_may_have_domain(&self, number: u16, domain: &[u8]) -> Result<bool, Corrupt> {
-        let column = self.schema.columns.get(usize::from(number));
-        let column = column.ok_or_else(|| Corrupt::new("no such column"))?;
-        let code = self.code(column)?;
-        match &column.codec {
-            Codec::Empty => Ok(false),
-            Codec::Address { templates: _, template_width } if code & ((1 << template_width) - 1) != 0 => {
-                self.is_domain(self.run()?, code >> template_width, domain)
-            }
-            Codec::Addresses { templates, .. } if code != 0 => {
-                self.list_may_have_domain(usize::from(number), templates, code - 1, domain)
-            }
-            Codec::Dictionary { .. } => {
-                Ok(!self.entry(column, code)?.is_some_and(|entry| entry.text.is_empty()))
-            }
-            _ => Ok(true),
-        }
-    }
-
-    fn list_may_have_domain(
-        &self,
-        number: usize,
-        templates: &TemplateSet,
-        count: u64,
-        domain: &[u8],
-    ) -> Result<bool, Corrupt> {
-        if count == 0 {
-            return Ok(false);
-        }
-        let (mut tail, run) = (self.tail_at(number)?, self.run()?);
-        for _ in 0..count {
-            let template = take_byte(&mut tail)?;
-            if template == 0 || self.is_domain(run, take_byte(&mut tail)?.into(), domain)? {
-                return Ok(true);
-            }
-            skip_remainder(templates, template.into(), &mut tail)?;
-        }
-        Ok(false)
-    }
-
-    /// Whether the tenant's domain with this code may have this key: other spellings than ASCII may.
-    #[inline]
-    fn is_domain(&self, run: Run, code: u64, domain: &[u8]) -> Result<bool, Corrupt> {
-        let place = u64::from(run.first_domain).saturating_add(code);
-        let written = self.parts.view.mail_domains.get(self.parts.bytes, place)?.text;
-        let bare = written.strip_suffix(b".").unwrap_or(written);
-        Ok(bare.eq_ignore_ascii_case(domain) || !is_plain(written))
     }
 
     /// Appends the primary address: what a look-up compares.
@@ -177,7 +123,7 @@ impl<'a> RowRef<'a> {
     }
 
     #[inline]
-    fn read_column(&self, number: usize, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+    pub(super) fn read_column(&self, number: usize, out: &mut Vec<u8>) -> Result<(), Corrupt> {
         let column = self.schema.columns.get(number).ok_or_else(|| Corrupt::new("no such column"))?;
         let code = self.code(column)?;
         let mut tail = if column.codec.has_part(code) { self.tail_at(number)? } else { &[] };
@@ -185,7 +131,7 @@ impl<'a> RowRef<'a> {
     }
 
     #[inline]
-    fn code(&self, column: &Column) -> Result<u64, Corrupt> {
+    pub(super) fn code(&self, column: &Column) -> Result<u64, Corrupt> {
         field(self.bytes, column.code)
     }
 
@@ -220,7 +166,7 @@ impl<'a> RowRef<'a> {
 
     /// The dictionary entry that is the whole value, if one is.
     #[inline]
-    fn entry(&self, column: &Column, code: u64) -> Result<Option<Entry<'a>>, Corrupt> {
+    pub(super) fn entry(&self, column: &Column, code: u64) -> Result<Option<Entry<'a>>, Corrupt> {
         let Codec::Dictionary { dictionary, rest } = &column.codec else { return Ok(None) };
         let place = if *rest {
             if code & 1 == 1 {
@@ -239,7 +185,13 @@ impl<'a> RowRef<'a> {
 
     /// Appends the value with this code; its part, if it has one, is taken off the front of the tail.
     #[inline]
-    fn decode(&self, column: &Column, code: u64, tail: &mut &[u8], out: &mut Vec<u8>) -> Result<(), Corrupt> {
+    fn decode(
+        &self,
+        column: &Column,
+        code: u64,
+        tail: &mut &'a [u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Corrupt> {
         let text = &column.text;
         match &column.codec {
             Codec::Dictionary { dictionary, rest: false } if code != 0 => {
@@ -252,8 +204,8 @@ impl<'a> RowRef<'a> {
                 }
                 if code & 1 == 1 { text.decode(take_part(tail)?, out) } else { Ok(()) }
             }
-            Codec::Address { templates, template_width } if code & ((1 << template_width) - 1) != 0 => {
-                self.render(templates, code & ((1 << template_width) - 1), tail, text, out)?;
+            Codec::Address { templates, template_width, template_mask } if code & template_mask != 0 => {
+                self.render(templates, code & template_mask, tail, text, out)?;
                 out.push(b'@');
                 self.push_domain(self.run()?, code >> template_width, out)
             }
@@ -284,7 +236,7 @@ impl<'a> RowRef<'a> {
         templates: &TemplateSet,
         separator: &str,
         count: u64,
-        tail: &mut &[u8],
+        tail: &mut &'a [u8],
         text: &TextCodec,
         out: &mut Vec<u8>,
     ) -> Result<(), Corrupt> {
@@ -338,10 +290,18 @@ impl<'a> RowRef<'a> {
         &self,
         templates: &TemplateSet,
         code: u64,
-        remainder: &mut &[u8],
+        remainder: &mut &'a [u8],
         text: &TextCodec,
         out: &mut Vec<u8>,
     ) -> Result<(), Corrupt> {
+        let (mut short, mut rest) = (ShortText::new(), Remainder::Known(remainder));
+        if self.run_steps(text, templates, code, &mut rest, &mut short).is_some()
+            && let Remainder::Known(rest) = rest
+        {
+            *remainder = rest;
+            out.extend_from_slice(short.bytes());
+            return Ok(());
+        }
         let code = u32::try_from(code).map_err(|_| Corrupt::new("no such template"))?;
         templates.decode(code, |source, take, out| self.push_source(source, take, out), remainder, text, out)
     }
@@ -394,12 +354,20 @@ impl<'a> RowRef<'a> {
     }
 }
 
-/// Whether this is a domain as it is looked up, but for capitals: nothing that is taken off or mapped.
-fn is_plain(domain: &[u8]) -> bool {
-    domain.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+fn utf8(bytes: &[u8]) -> Result<&str, Corrupt> {
+    simdutf8::basic::from_utf8(bytes).map_err(|_| not_utf8())
+}
+
+fn not_utf8() -> Corrupt {
+    Corrupt::new("a value is not UTF-8")
+}
+
+#[cold]
+fn no_row(ordinal: u32) -> Corrupt {
+    Corrupt::new(format!("no row {ordinal}"))
 }
 
 #[inline]
-fn field(row: &[u8], field: BitField) -> Result<u64, Corrupt> {
-    bits::read(row, field.at, field.width).ok_or_else(|| Corrupt::new("field beyond its row"))
+fn field(row: &[u8], field: Field) -> Result<u64, Corrupt> {
+    field.read(row).ok_or_else(|| Corrupt::new("field beyond its row"))
 }

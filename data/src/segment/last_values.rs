@@ -1,7 +1,8 @@
-//! The address that this thread compared last.
+//! What this thread decoded last: the address that it compared, and names that stand in tails.
 //!
 //! Whoever finds a person by address usually reads the address next, and it has just been put together to
-//! compare it. One buffer a thread: nothing to allocate, and nothing to drop when the thread ends.
+//! compare it; then the display name, which is made of the same names. A few buffers a thread: nothing to allocate,
+//! and nothing to drop when the thread ends.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Corrupt;
 use super::column::short::ShortText;
 
+/// Names that are kept: given and family name of one person.
+const NAME_COUNT: usize = 2;
+
 thread_local! {
+    static NAMES: RefCell<[LastName; NAME_COUNT]> =
+        const { RefCell::new([const { LastName { of: (0, 0, 0), text: ShortText::new() } }; NAME_COUNT]) };
     static LAST: RefCell<LastEmail> = const { RefCell::new(LastEmail { of: (0, 0), text: ShortText::new() }) };
 }
 
@@ -17,6 +23,13 @@ thread_local! {
 struct LastEmail {
     /// Segment and ordinal of the person; no segment is 0.
     of: (u64, u32),
+    text: ShortText,
+}
+
+#[derive(Debug)]
+struct LastName {
+    /// Segment, ordinal and column.
+    of: (u64, u32, u16),
     text: ShortText,
 }
 
@@ -54,5 +67,25 @@ pub(super) fn read<R>(of: (u64, u32), read: impl FnOnce(&str) -> R) -> Result<Op
         }
         let text = last.text.text().ok_or_else(|| Corrupt::new("a value is not UTF-8"))?;
         Ok(Some(read(text)))
+    })
+}
+
+/// Calls `read` with a name of a person, which `fill` decodes where it was not kept. `None` where one of them gives
+/// up.
+#[inline]
+pub(super) fn with_name(
+    of: (u64, u32, u16),
+    fill: impl FnOnce(&mut ShortText) -> Option<()>,
+    read: impl FnOnce(&[u8]) -> Option<()>,
+) -> Option<()> {
+    NAMES.with_borrow_mut(|names| {
+        let last = names.get_mut(usize::from(of.2) % NAME_COUNT)?;
+        if last.of != of {
+            last.of = (0, 0, 0);
+            last.text.clear();
+            fill(&mut last.text)?;
+            last.of = of;
+        }
+        read(last.text.bytes())
     })
 }
