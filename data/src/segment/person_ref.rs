@@ -271,6 +271,8 @@ impl<'a> PersonRef<'a> {
     ) -> Result<(Self, FirstLook), Corrupt> {
         let row = RowRef::open(parts, ordinal)?;
         let person = Self { parts, ordinal, schema: row.schema_number() };
+        // Known from the ordinal: found while the row is still on its way.
+        row.run()?;
         let mut is_other = false;
         let kept = last_values::keep(
             (parts.view.number, ordinal),

@@ -56,11 +56,12 @@ impl<'a> RowRef<'a> {
             }
             Codec::Address { templates, template_width, template_mask } => {
                 let template = code & template_mask;
+                let place = u64::from(self.run().ok()?.first_domain) + (code >> template_width);
+                // Read before the names are, so that it comes while they do.
+                let slot = *self.parts.view.mail_domains.slot_of::<SLOT_DOMAINS>(self.parts.bytes, place)?;
                 self.run_steps(&column.text, templates, template, &mut Remainder::Of(number), out)?;
                 out.push(b"@", 1)?;
-                let place = u64::from(self.run().ok()?.first_domain) + (code >> template_width);
-                let slot = self.parts.view.mail_domains.slot_of::<SLOT_DOMAINS>(self.parts.bytes, place)?;
-                out.push_domain(slot)
+                out.push_domain(&slot)
             }
             _ => None,
         }
