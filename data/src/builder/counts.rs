@@ -9,8 +9,8 @@ use hashbrown::HashMap;
 
 /// Rows after which a column shows what it is.
 const ROWS_TO_JUDGE: u64 = 8192;
-/// Most values of a column that a thread remembers.
-const VALUES_MAX: usize = 1 << 18;
+/// Most values of a column that a thread remembers: as many as a hash table of 2^18 slots takes before it doubles.
+const VALUES_MAX: usize = (1 << 18) / 8 * 7;
 
 /// Batches that are all counted, some 250,000 rows.
 const BATCHES_ALL: u64 = 256;

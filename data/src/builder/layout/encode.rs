@@ -35,7 +35,7 @@ pub(super) struct Names<'n> {
 
 enum Slug<'n> {
     Stored(&'n str),
-    ByRule(Vec<u8>),
+    ByRule(SmallVec<[u8; slug::NAME_BYTES_MAX]>),
 }
 
 impl<'n> Names<'n> {
@@ -61,13 +61,8 @@ impl<'n> Names<'n> {
                 }
                 _ => None,
             };
-            *slugged = if let Some(stored) = stored {
-                Slug::Stored(stored)
-            } else {
-                let mut slug = name.as_bytes().to_vec();
-                slug::make(&mut slug, 0);
-                Slug::ByRule(slug)
-            };
+            *slugged =
+                if let Some(stored) = stored { Slug::Stored(stored) } else { Slug::ByRule(slug::of(name)) };
         }
         names
     }

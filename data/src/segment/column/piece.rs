@@ -105,6 +105,26 @@ impl Template {
         Ok(Self { text: text.into(), has_remainder, steps: Step::of(&pieces), pieces })
     }
 
+    /// Whether the template renders `value` and nothing remains: names and literals only.
+    pub(super) fn renders(&self, value: &str, sources: &Sources<'_>) -> bool {
+        let mut rest = value.as_bytes();
+        let mut take = |text: &str| match rest.split_at_checked(text.len()) {
+            Some((start, behind)) if !text.is_empty() && start == text.as_bytes() => {
+                rest = behind;
+                true
+            }
+            _ => false,
+        };
+        let fits = self.pieces.iter().all(|piece| match piece {
+            Piece::Source { source, take: letters } => {
+                take(first_letters(sources[usize::from(*source)], *letters))
+            }
+            Piece::Literal(literal) => take(literal),
+            Piece::Digits(_) | Piece::Text | Piece::Case(_) => false,
+        });
+        fits && rest.is_empty()
+    }
+
     /// The stretches of `value` if the template renders it. Not for templates with text, which fit
     /// anything, nor with capitals.
     pub(super) fn fit(&self, value: &str, sources: &Sources<'_>) -> Option<Parts> {

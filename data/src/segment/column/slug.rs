@@ -4,6 +4,8 @@
 //! no letter or digit only hyphens stay (`O'Brien` → `obrien`, `Anne-Marie` → `anne-marie`). For other names
 //! the builder stores the slug it found in the addresses beside the name.
 
+use smallvec::SmallVec;
+
 /// Longest name that templates refer to, in bytes; longer ones count as none.
 pub(crate) const NAME_BYTES_MAX: usize = 64;
 
@@ -37,7 +39,24 @@ pub(super) fn of_ascii(byte: u8) -> u8 {
 /// has no slug for.
 #[inline]
 pub(crate) fn make(text: &mut Vec<u8>, start: usize) {
-    let Some(name) = text.get_mut(start..) else { return };
+    if let Some(name) = text.get_mut(start..) {
+        let size = make_in_place(name);
+        text.truncate(start + size);
+    }
+}
+
+/// The slug of a name.
+#[inline]
+pub(crate) fn of(name: &str) -> SmallVec<[u8; NAME_BYTES_MAX]> {
+    let mut slug = SmallVec::from_slice(name.as_bytes());
+    let size = make_in_place(&mut slug);
+    slug.truncate(size);
+    slug
+}
+
+/// Puts the slug in the place of the name; returns its size.
+#[inline]
+fn make_in_place(name: &mut [u8]) -> usize {
     let (mut size, mut other) = (0, name.len() > NAME_BYTES_MAX);
     for at in 0..name.len() {
         let byte = SLUG[usize::from(name[at])];
@@ -46,7 +65,7 @@ pub(crate) fn make(text: &mut Vec<u8>, start: usize) {
         size += usize::from(byte != 0);
         other |= byte == OTHER;
     }
-    text.truncate(if other { start } else { start + size });
+    if other { 0 } else { size }
 }
 
 /// Cuts the text from `start` on after so many characters.

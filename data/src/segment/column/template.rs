@@ -53,6 +53,8 @@ pub(crate) const SOURCE_COUNT: usize = 8;
 pub(super) const TEMPLATES_MAX: usize = 255;
 /// Templates that are tried on a value whose explanation is not among them.
 const TRIED_MAX: usize = 32;
+/// Most frequent templates that a value is compared with before it is explained.
+const QUICK_MAX: usize = 8;
 /// Slots of the table of templates: a power of two, a quarter full at most.
 const SLOT_COUNT: usize = 1024;
 
@@ -127,6 +129,12 @@ impl TemplateSet {
         text: &impl TextStore,
         remainder: &mut Vec<u8>,
     ) -> u32 {
+        // The most frequent templates render most values, and to see that takes a fraction of an explanation.
+        let quick =
+            self.templates.iter().take(QUICK_MAX).position(|template| template.renders(value, sources));
+        if let Some(code) = quick.and_then(|at| u32::try_from(at + 1).ok()) {
+            return code;
+        }
         let mut parts = Parts::new();
         let Some(code) = self.choose(value, sources, &mut parts) else { return 0 };
         for part in &parts {
