@@ -4,8 +4,10 @@
 //! (identifiers, addresses, times) are given up early; one that has very many values forgets those that were
 //! seen once. Of a large dataset one batch in four is counted: what repeats shows in it just as well.
 
+use std::hash::BuildHasher;
+
 use compact_str::CompactString;
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// Rows after which a column shows what it is.
 const ROWS_TO_JUDGE: u64 = 8192;
@@ -39,7 +41,7 @@ pub(super) struct Counters {
 /// Values of one column.
 #[derive(Default)]
 pub(super) struct Counter {
-    counts: HashMap<CompactString, u32>,
+    counts: Counts,
     /// Rows without a value.
     empty: u32,
     /// The value before, not yet added, and its number.
@@ -103,13 +105,10 @@ impl Counter {
 
     fn flush(&mut self) {
         if self.run > 0 {
-            match self.counts.get_mut(self.last.as_str()) {
-                Some(count) => *count += self.run,
-                None => drop(self.counts.insert(CompactString::new(&self.last), self.run)),
-            }
+            self.counts.add(&self.last, self.run);
             self.run = 0;
             if self.counts.len() >= VALUES_MAX {
-                self.counts.retain(|_, count| *count > 1);
+                self.counts.forget_single();
             }
         }
     }
@@ -131,8 +130,13 @@ impl Counter {
         if self.counts.len() < other.counts.len() {
             std::mem::swap(&mut self.counts, &mut other.counts);
         }
-        for (value, count) in other.counts {
-            *self.counts.entry(value).or_default() += count;
+        let is_full = self.counts.len() + other.counts.len() > VALUES_MAX;
+        for (value, count) in other.counts.iter() {
+            if is_full && count == 1 {
+                self.counts.add_known(value, count);
+            } else {
+                self.counts.add(value, count);
+            }
         }
     }
 
@@ -141,13 +145,80 @@ impl Counter {
             return None;
         }
         self.flush();
-        let mut values: Vec<_> = self.counts.into_iter().collect();
+        let mut values: Vec<_> =
+            self.counts.iter().map(|(value, count)| (CompactString::new(value), count)).collect();
         if self.empty > 0 {
             values.push((CompactString::default(), self.empty));
         }
         values.sort_unstable_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
         Some(Counted { values, rows: self.rows })
     }
+}
+
+/// Counted values, their text one after the other: 20 bytes a value, where a map of strings takes 40 and more.
+/// A build has one of these for each column and thread.
+#[derive(Default)]
+struct Counts {
+    slots: HashTable<Slot>,
+    hasher: DefaultHashBuilder,
+    /// Size (u16) and bytes of each value.
+    text: Vec<u8>,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    /// Where in the text.
+    at: u32,
+    count: u32,
+}
+
+impl Counts {
+    fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Counts a value; one that no dictionary takes, or that there is no room for, is left out.
+    fn add(&mut self, value: &str, count: u32) {
+        if self.add_known(value, count) {
+            return;
+        }
+        let Self { slots, hasher, text } = self;
+        let (Ok(size), Ok(at)) = (u16::try_from(value.len()), u32::try_from(text.len())) else { return };
+        text.extend_from_slice(&size.to_le_bytes());
+        text.extend_from_slice(value.as_bytes());
+        let hash = |value: &[u8]| hasher.hash_one(value);
+        slots.insert_unique(hash(value.as_bytes()), Slot { at, count }, |slot| hash(value_at(text, *slot)));
+    }
+
+    /// Counts a value that was met before; tells whether it was.
+    fn add_known(&mut self, value: &str, count: u32) -> bool {
+        let Self { slots, hasher, text } = self;
+        let value = value.as_bytes();
+        let known = slots.find_mut(hasher.hash_one(value), |slot| value_at(text, *slot) == value);
+        known.map(|slot| slot.count = slot.count.saturating_add(count)).is_some()
+    }
+
+    /// Forgets what was met once.
+    fn forget_single(&mut self) {
+        let mut kept = Self::default();
+        for (value, count) in self.iter().filter(|(_, count)| *count > 1) {
+            kept.add(value, count);
+        }
+        *self = kept;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
+        let text = |slot| std::str::from_utf8(value_at(&self.text, slot)).unwrap_or_default();
+        self.slots.iter().map(move |slot| (text(*slot), slot.count))
+    }
+}
+
+fn value_at(text: &[u8], slot: Slot) -> &[u8] {
+    let value = text.get(slot.at as usize..).and_then(|text| {
+        let (size, text) = text.split_first_chunk()?;
+        text.get(..usize::from(u16::from_le_bytes(*size)))
+    });
+    value.unwrap_or_default()
 }
 
 #[cfg(test)]
