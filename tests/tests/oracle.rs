@@ -195,8 +195,8 @@ fn exchange(header: &str, person: &Person<'_>) -> String {
         "DisplayName" => person.is("display_name"),
         "PrimarySmtpAddress" => person.is("email"),
         "EmailAddresses" => {
-            let others: String = person.aliases.iter().map(|alias| format!(" smtp:{alias}")).collect();
-            format!("SIP:{0}{others} SMTP:{0}", person.is("email"))
+            let others: Vec<_> = person.aliases.iter().map(|alias| format!("smtp:{alias} ")).collect();
+            format!("SIP:{0} {1}SMTP:{0}", person.is("email"), others.concat())
         }
         "RecipientTypeDetails" => "UserMailbox".into(),
         "ExternalDirectoryObjectId" => person.is("person_id"),
@@ -241,7 +241,9 @@ fn ldap(header: &str, person: &Person<'_>) -> String {
         "mail" => person.is("email"),
         "employeeNumber" | "uid" => person.is("person_id"),
         "userAccountControl" => "512".into(),
-        "proxyAddresses" => person.aliases.iter().map(|alias| format!("smtp:{alias};")).collect(),
+        "proxyAddresses" => {
+            person.aliases.iter().map(|alias| format!("smtp:{alias};")).collect::<Vec<_>>().concat()
+        }
         _ => String::new(),
     }
 }

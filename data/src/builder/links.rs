@@ -15,17 +15,19 @@ use crate::segment::{KeyEntry, KeyHasher};
 /// In a key entry's number: the key is the row's primary address, and the address in lower case is the key.
 pub(super) const PRIMARY: u32 = 1 << 31;
 
-/// An address that somebody names.
+/// An address that somebody names: 20 bytes, as there are millions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C, packed(4))]
 pub(super) struct Named {
-    tenant: u32,
-    /// Whether it is written in lower case.
-    is_lower: bool,
     /// Hash of its lower case as a key of the address index.
     key: u64,
     /// Hash of it as written.
     check: u64,
+    /// Twice the tenant, and whether it is written in lower case.
+    tenant_and_case: u32,
 }
+
+const _: () = assert!(size_of::<Named>() == 20);
 
 /// What the first pass gathers of addresses that name and are named.
 #[derive(Default)]
@@ -60,7 +62,7 @@ impl LinkCounts {
     /// Takes over what a batch gathered, whose tenants and rows have these numbers here.
     pub(super) fn append(&mut self, batch: Self, codes: &[u32], first_row: RowNumber) {
         let code = |tenant: u32| codes.get(tenant as usize).copied().unwrap_or_default();
-        self.named.extend(batch.named.into_iter().map(|named| Named { tenant: code(named.tenant), ..named }));
+        self.named.extend(batch.named.into_iter().map(|named| named.of_tenant(code(named.tenant()))));
         self.capitals.extend(batch.capitals.into_iter().map(|(hash, row)| (hash, row + first_row)));
     }
 }
@@ -77,7 +79,20 @@ impl Named {
             }
             _ => hasher.address(address.as_bytes()),
         };
-        Self { tenant, is_lower, key, check: check(hasher, address) }
+        Self { key, check: check(hasher, address), tenant_and_case: tenant << 1 | u32::from(is_lower) }
+    }
+
+    /// Tenants are fewer than people, so their codes are below 2^31.
+    fn tenant(self) -> u32 {
+        self.tenant_and_case >> 1
+    }
+
+    fn is_lower(self) -> bool {
+        self.tenant_and_case & 1 == 1
+    }
+
+    fn of_tenant(self, tenant: u32) -> Self {
+        Self { tenant_and_case: tenant << 1 | self.tenant_and_case & 1, ..self }
     }
 }
 
@@ -135,10 +150,10 @@ impl Links {
                     let from = counts.capitals.partition_point(|known| *known < (named.check, row));
                     counts.capitals.get(from) == Some(&(named.check, row))
                 };
-                tenant_of(row) == named.tenant && leads(row) && (named.is_lower || is_capital())
+                tenant_of(row) == named.tenant() && leads(row) && (named.is_lower() || is_capital())
             });
             if let Some(row) = row {
-                found.push((named.tenant, rows.ordinal(row), named));
+                found.push((named.tenant(), rows.ordinal(row), named));
             }
         }
         found.sort_unstable_by_key(|&(tenant, ordinal, named)| (tenant, ordinal, named.check));
@@ -148,7 +163,7 @@ impl Links {
             links.end_tenants(tenant as usize);
             let place = u32::try_from(links.places.len()).expect("fewer links than rows, which are capped");
             links.codes.insert(code_key(tenant, named.check), (key_part(named.key), place));
-            links.places.push(ordinal << 1 | u32::from(named.is_lower));
+            links.places.push(ordinal << 1 | u32::from(named.is_lower()));
             links.targets[ordinal as usize / 64] |= 1 << (ordinal % 64);
         }
         links.end_tenants(tenant_count);

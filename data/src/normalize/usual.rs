@@ -51,7 +51,7 @@ pub(crate) fn is_usual_address(address: &str) -> bool {
     // Labels neither begin nor end with a hyphen, and two of them are for `xn--`.
     let ends = dot >> 1 | all ^ all >> 1;
     let begins = (dot | at | hyphen) << 1;
-    let last_label = u64::MAX << (63 - dots.leading_zeros()) << 1 & all;
+    let last_label = u64::MAX << dots.ilog2() << 1 & all;
     hyphen & domain & (begins | ends) == 0 && last_label & !digit != 0
 }
 

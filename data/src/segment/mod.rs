@@ -14,7 +14,7 @@
 //! | `keys` | which keys a person has: one function for builder and reader |
 //! | `lookup`, `batch` | question → people, one or many |
 //! | `domain_lookup` | domain → what is known of it |
-//! | `scratch`, `last_email` | values while they are compared, and the address that was |
+//! | `scratch`, `last_values` | values while they are compared; address and names that were decoded last |
 //! | `person_ref` | one person, borrowed |
 //! | `stored` | how columns are stored, for people |
 //! | `verify` | the thorough check before a segment is announced |

@@ -17,7 +17,7 @@ use super::check::{PinCheck, Sides, sides_of};
 use super::job::{Ask, LookJob, Tally, Until};
 use super::keys::{Expected, KeptKey, Key, KeyReader};
 use super::latency::Latencies;
-use super::pace::{Pace, wait_until};
+use super::pace::{Pace, sleep_precisely, wait_until};
 
 /// One of this many answers that can be compared with the CSV is.
 const COMPARE_ONE_IN: usize = 16;
@@ -53,11 +53,13 @@ impl<'j> Looker<'j> {
         let (thread, threads) = (f64::from(thread), f64::from(job.connections));
         let phase = (f64::from(job.client) + thread / threads) / f64::from(job.clients.max(1));
         let now = Instant::now();
+        // Messages come one by one, look-ups as many together as go through one pin.
+        let together = if job.ask == Ask::Match { 1.0 } else { f64::from(job.batch) };
         Self {
             job,
             client,
             keys,
-            pace: job.rate.and_then(|rate| Pace::new(now, rate / threads, phase)),
+            pace: job.rate.and_then(|rate| Pace::new(now, rate / threads / together, phase)),
             random: Random(u64::from(job.client)),
             last_hold: now,
             second: None,
@@ -72,6 +74,9 @@ impl<'j> Looker<'j> {
     /// # Errors
     /// When the file of keys cannot be read.
     pub(crate) fn run(&mut self, stop: &AtomicBool, at_checkpoint: &mut dyn FnMut()) -> std::io::Result<()> {
+        if self.pace.is_some() {
+            sleep_precisely();
+        }
         let start = Instant::now();
         let mut checkpoint = false;
         while !stop.load(Ordering::Relaxed) && !self.is_done(start) {
@@ -108,15 +113,16 @@ impl<'j> Looker<'j> {
         let mut check = PinCheck::new();
         let client = self.client.clone();
         let mut held_pin: Option<Pin> = None;
-        for _ in 0..size {
+        for place in 0..size {
             let key = self.keys.next_key()?;
             let start = match &mut self.pace {
-                Some(pace) => {
+                // Those behind the first begin when the one before has its answer, as in a loop over addresses.
+                Some(pace) if place == 0 => {
                     let due = pace.next_due();
                     wait_until(due);
                     due
                 }
-                None => Instant::now(),
+                _ => Instant::now(),
             };
             loop {
                 let is_new = held_pin.is_none();

@@ -85,7 +85,7 @@ pub(crate) struct LoadArgs {
     /// Share of look-ups for somebody who is there, 0 to 1
     #[arg(long, default_value_t = HITS, value_name = "SHARE", value_parser = share)]
     pub(crate) hits: f64,
-    /// Look-ups through one pin
+    /// Look-ups through one pin; with --rate they arrive together, as the addresses of a message do
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) batch: u32,
     /// How the clients reach the data
