@@ -1,14 +1,16 @@
 //! What is known of one address of a message.
 
 use persondb_protocol::Prefetch;
-use persondb_protocol::answer::{DomainKind, Kind, Matched};
+use persondb_protocol::answer::{Kind, Matched};
 use persondb_protocol::matching::{AddressKind, Flag, LookalikeDomain, LookalikeKind, Party, PartyPerson};
 
-use super::scope::is_own;
+use smallvec::SmallVec;
+
+use super::domains::is_own;
 use super::{Asked, LOOKALIKE_QUERIES_MAX, Matching};
 use crate::message::{DomainShape, address_fault};
-use crate::normalize::{AddressKey, KeyBuffer, address_key};
-use crate::segment::{Corrupt, Hit, LookupError, PersonRef};
+use crate::normalize::{AddressKey, KeyBuffer};
+use crate::segment::{Corrupt, Hit, LookupError};
 
 /// Most imitated domains that are told of one address.
 const LOOKALIKE_COUNT_MAX: usize = 8;
@@ -37,29 +39,32 @@ impl<B: Prefetch> Matching<'_, B> {
     /// Everything about one address, once the scope is known, and what its domain is to the scope.
     pub(super) fn party(
         &mut self,
-        asked: &Asked<'_, '_>,
+        asked: &mut Asked<'_, '_>,
         role: Role,
     ) -> Result<(Party, Standing), LookupError> {
+        let (key, mut email) = (asked.key.take(), asked.email.take());
         let mailbox = &asked.mailbox;
         let mut party = Party {
             address: mailbox.address.as_ref().to_owned(),
             name: (!mailbox.name.is_empty()).then(|| mailbox.name.as_ref().to_owned()),
             further_count: asked.further_count,
+            people: Vec::with_capacity(asked.hits.len()),
+            // One for each person, and one for the domain.
+            kinds: Vec::with_capacity(asked.hits.len() + 1),
             oddities: mailbox.oddities.iter().collect(),
             ..Party::default()
         };
         if role != Role::Sender && mailbox.has_encoded_address {
             party.flags.push(Flag::EncodedAddressInName);
         }
-        let mut buffer = KeyBuffer::new();
-        let Some(key) = address_key(&mailbox.address, &mut buffer) else {
+        let Some((key_text, at)) = key else {
             party.invalid = address_fault(&mailbox.address);
             party.kinds.push(AddressKind::None);
             return Ok((party, Standing::Foreign));
         };
-        party.key = Some(text(key.bytes())?.to_owned());
+        let key = AddressKey::kept(key_text.as_bytes(), at);
         for hit in asked.hits.iter() {
-            Self::add_person(hit, &mut party)?;
+            self.add_person(hit, email.take(), &mut party)?;
         }
         let is_known = !party.people.is_empty() || asked.hits.is_shared();
         let standing = self.add_domain(&key, role, is_known, &mut party)?;
@@ -76,11 +81,17 @@ impl<B: Prefetch> Matching<'_, B> {
         }
         party.flags.sort_unstable();
         party.flags.dedup();
+        party.key = Some(key_text);
         Ok((party, standing))
     }
 
-    fn add_person(hit: &Hit<'_>, party: &mut Party) -> Result<(), LookupError> {
-        let person = party_person(&hit.person, hit.matched)?;
+    fn add_person(
+        &mut self,
+        hit: &Hit<'_>,
+        email: Option<String>,
+        party: &mut Party,
+    ) -> Result<(), LookupError> {
+        let person = hit.person.told_as_party(hit.matched, email, |tenant| self.tenant(tenant))?;
         party.kinds.extend(AddressKind::of(hit.matched, person.kind));
         if differs_in_case(&party.address, hit, &person)? {
             party.flags.push(Flag::CaseDiffers);
@@ -91,32 +102,33 @@ impl<B: Prefetch> Matching<'_, B> {
 
     /// Whose domain it is, and what that is to the scope.
     fn add_domain(
-        &self,
+        &mut self,
         key: &AddressKey<'_>,
         role: Role,
         is_known: bool,
         party: &mut Party,
     ) -> Result<Standing, LookupError> {
         let (mut standing, mut is_owned, mut is_partner) = (Standing::Foreign, false, false);
-        self.segment.for_each_domain_line(key.domain(), |line| {
-            if !self.counts(line.tenant) {
-                return Ok(());
-            }
-            let is_in_scope = role == Role::Recipient || self.scope.has(line.tenant);
-            if line.kind == DomainKind::Partner && is_in_scope {
-                is_partner = true;
-                standing = standing.max(Standing::Partner);
-            } else if is_own(&line, self.segment)? {
+        let mut owners = SmallVec::<[u32; 8]>::new();
+        let place = self.domain(key.domain())?;
+        for relation in self.domains.relations(place) {
+            let is_in_scope = role == Role::Recipient || self.scope.has(relation.tenant);
+            if relation.is_partner {
+                is_partner |= is_in_scope;
+            } else {
                 is_owned = true;
-                if party.owner_tenants.len() < OWNER_COUNT_MAX {
-                    party.owner_tenants.push(self.segment.tenant(line.tenant)?.0.to_owned());
-                }
-                if is_in_scope {
-                    standing = Standing::Own;
+                if owners.len() < OWNER_COUNT_MAX {
+                    owners.push(relation.tenant);
                 }
             }
-            Ok(())
-        })?;
+            if is_in_scope {
+                standing = standing.max(if relation.is_partner { Standing::Partner } else { Standing::Own });
+            }
+        }
+        party.owner_tenants = Vec::with_capacity(owners.len());
+        for tenant in owners {
+            party.owner_tenants.push(self.tenant(tenant)?.to_owned());
+        }
         if is_owned && !is_known {
             party.kinds.push(AddressKind::OwnedDomainUnknownUser);
         }
@@ -199,20 +211,6 @@ impl<B: Prefetch> Matching<'_, B> {
         }
         Ok(false)
     }
-}
-
-/// The owned form of a person behind an address.
-pub(super) fn party_person(person: &PersonRef<'_>, matched: Matched) -> Result<PartyPerson, Corrupt> {
-    Ok(PartyPerson {
-        tenant_id: person.tenant_id()?.to_owned(),
-        person_id: person.person_id()?.into_owned(),
-        email: person.email()?.into_owned(),
-        display_name: person.display_name()?.into_owned(),
-        matched,
-        vip: person.vip()?,
-        kind: person.kind()?,
-        status: person.status()?,
-    })
 }
 
 /// Whether the local part is on record in other capitals. Domains have none.

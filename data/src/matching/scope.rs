@@ -4,8 +4,7 @@ use persondb_protocol::Prefetch;
 use smallvec::SmallVec;
 
 use super::{Asked, Matching};
-use crate::normalize::{KeyBuffer, address_key};
-use crate::segment::{DomainLine, LookupError, Segment};
+use crate::segment::{LookupError, Segment};
 
 /// Tenants of one message whose names are looked at.
 const TENANT_COUNT_MAX: usize = 16;
@@ -46,41 +45,33 @@ impl Scope {
     }
 }
 
-/// Whether a line says that the domain is the tenant's own.
-pub(super) fn is_own<B: Prefetch>(line: &DomainLine<'_>, segment: &Segment<B>) -> Result<bool, LookupError> {
-    Ok(line.is_own(segment.tenant(line.tenant)?.1))
-}
-
 impl<B: Prefetch> Matching<'_, B> {
     /// Fills the scope from the recipients: the tenants of those who are known, and the owners of their domains.
     pub(super) fn scope_of(&mut self, recipients: &[Asked<'_, '_>]) -> Result<(), LookupError> {
-        let segment = self.segment;
-        let (mut buffer, mut last) = (KeyBuffer::new(), KeyBuffer::new());
+        let mut last: &[u8] = &[];
         for asked in recipients {
             for hit in asked.hits.iter() {
                 self.scope.add(hit.person.tenant_code()?);
             }
-            let Some(key) = address_key(&asked.mailbox.address, &mut buffer) else { continue };
+            let Some(domain) = asked.domain() else { continue };
             // Recipients of one message are mostly of one domain.
-            if last[..] == *key.domain() {
+            if last == domain {
                 continue;
             }
-            last.clear();
-            last.extend_from_slice(key.domain());
-            let mut owned = false;
-            let mut owners = SmallVec::<[u32; 8]>::new();
-            segment.for_each_domain_line(key.domain(), |line| {
-                if self.counts(line.tenant) && is_own(&line, segment)? {
-                    owners.push(line.tenant);
-                    owned = true;
-                }
-                Ok(())
-            })?;
-            owners.iter().for_each(|&tenant| self.scope.add(tenant));
+            last = domain;
+            let place = self.domain(domain)?;
+            let owners = self.domains.relations(place).iter().filter(|relation| !relation.is_partner);
+            let mut is_owned = false;
+            for owner in owners {
+                self.scope.add(owner.tenant);
+                is_owned = true;
+            }
             let domains = &mut self.scope.domains;
-            if owned && domains.len() < DOMAIN_COUNT_MAX && !domains.iter().any(|known| known[..] == last[..])
+            if is_owned
+                && domains.len() < DOMAIN_COUNT_MAX
+                && !domains.iter().any(|known| known[..] == *domain)
             {
-                domains.push(SmallVec::from_slice(&last));
+                domains.push(SmallVec::from_slice(domain));
             }
         }
         Ok(())

@@ -2,13 +2,12 @@
 
 use persondb_protocol::Prefetch;
 use persondb_protocol::answer::Matched;
-use persondb_protocol::matching::{Candidate, Flag, MatchedField, NameEvidence, NameKind};
+use persondb_protocol::matching::{Candidate, Flag, MatchedField, NameEvidence, NameKind, PartyPerson};
 use smallvec::SmallVec;
 
 use super::Matching;
-use super::party::party_person;
 use crate::message::{Mailbox, embedded_addresses};
-use crate::normalize::names::{Name, Similarity, compare};
+use crate::normalize::names::{Name, Reach, Similarity, compare};
 use crate::segment::{Corrupt, Hits, LookupError, PersonRef};
 
 /// Most people of one message whose names are compared, each some microsecond.
@@ -25,7 +24,7 @@ impl<'s, B: Prefetch> Matching<'s, B> {
     /// Evidence about the sender's name, with the number of candidates before they were cut to `limit`; `None`
     /// where there is no name. Whoever the address belongs to (`own`) is no candidate.
     pub(super) fn sender_name(
-        &self,
+        &mut self,
         mailbox: &Mailbox<'_>,
         own: &Hits<'s>,
         limit: usize,
@@ -36,12 +35,13 @@ impl<'s, B: Prefetch> Matching<'s, B> {
         let mut name = Name::default();
         name.read(&mailbox.name);
         let is_own = |person: &PersonRef<'_>| own.iter().any(|hit| hit.person.ordinal() == person.ordinal());
+        let mut other = Name::default();
         let mut found = SmallVec::<[Found<'s>; 8]>::new();
         for person in self.segment.people_named(&name, self.scope.tenants(), COMPARED_MAX)? {
             if is_own(&person) {
                 continue;
             }
-            if let Some((field, similarity)) = strongest(&name, &person)? {
+            if let Some((field, similarity)) = strongest(&name, &person, &mut other)? {
                 found.push(Found { person, field, similarity });
             }
         }
@@ -61,10 +61,12 @@ impl<'s, B: Prefetch> Matching<'s, B> {
         let best = found.first().map(|found| found.similarity.kind);
         let is_shared = found.iter().filter(|found| Some(found.similarity.kind) == best).count() > 1;
         found.truncate(limit);
-        let candidates: Result<Vec<_>, Corrupt> = found
-            .iter()
-            .map(|found| candidate(found, is_shared && Some(found.similarity.kind) == best))
-            .collect();
+        let mut candidates = Vec::with_capacity(found.len());
+        for found in &found {
+            let is_ambiguous = is_shared && Some(found.similarity.kind) == best;
+            let person = found.person.told_as_party(Matched::Name, None, |tenant| self.tenant(tenant))?;
+            candidates.push(candidate(found, person, is_ambiguous));
+        }
         let flags = name.flags();
         let all = [
             (Flag::ZeroWidth, flags.zero_width),
@@ -75,37 +77,45 @@ impl<'s, B: Prefetch> Matching<'s, B> {
             name: mailbox.name.as_ref().to_owned(),
             embedded_addresses: addresses,
             flags: held(&all),
-            candidates: candidates?,
+            candidates,
         };
         Ok(Some((evidence, count)))
     }
 }
 
-/// The strongest way in which one of a person's names agrees with this one.
-fn strongest(name: &Name, person: &PersonRef<'_>) -> Result<Option<(MatchedField, Similarity)>, Corrupt> {
-    let mut best: Option<(MatchedField, Similarity)> = None;
-    let mut other = Name::default();
-    person.for_each_name(|field, text, reach| {
-        other.read(text);
-        let similarity = compare(name, &other, reach);
-        if let Some(similarity) = similarity
-            && best.is_none_or(|(_, best)| similarity.kind < best.kind)
-        {
-            best = Some((field, similarity));
-        }
-    })?;
-    Ok(best)
+/// The strongest way in which one of a person's names agrees with this one. `other` is where they are read.
+fn strongest(
+    name: &Name,
+    person: &PersonRef<'_>,
+    other: &mut Name,
+) -> Result<Option<(MatchedField, Similarity)>, Corrupt> {
+    person.opened(|person| {
+        let mut best: Option<(MatchedField, Similarity)> = None;
+        person.each_name(|field, text| {
+            other.read(text);
+            let similarity = compare(name, other, Reach::Vip);
+            if let Some(similarity) = similarity
+                && best.is_none_or(|(_, best)| similarity.kind < best.kind)
+            {
+                best = Some((field, similarity));
+            }
+        })?;
+        // Of most people no name agrees in any way, so how far one may be from theirs is read last. What a shorter
+        // reach does not allow is weaker than all it does.
+        let Some((_, similarity)) = best else { return Ok(None) };
+        let reach = person.reach()?;
+        Ok(best.filter(|_| similarity.is_within(reach)))
+    })
 }
 
-fn candidate(found: &Found<'_>, is_ambiguous: bool) -> Result<Candidate, Corrupt> {
-    let person = party_person(&found.person, Matched::Name)?;
+fn candidate(found: &Found<'_>, person: PartyPerson, is_ambiguous: bool) -> Candidate {
     let similarity = found.similarity;
     let flags = [
         (Flag::Confusable, similarity.confusable),
         (Flag::MiddleConflict, similarity.middle_conflict),
         (Flag::Ambiguous, is_ambiguous),
     ];
-    Ok(Candidate {
+    Candidate {
         tenant_id: person.tenant_id,
         person_id: person.person_id,
         email: person.email,
@@ -117,7 +127,7 @@ fn candidate(found: &Found<'_>, is_ambiguous: bool) -> Result<Candidate, Corrupt
         kind: person.kind,
         status: person.status,
         flags: held(&flags),
-    })
+    }
 }
 
 fn held(flags: &[(Flag, bool)]) -> Vec<Flag> {

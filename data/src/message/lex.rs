@@ -75,6 +75,11 @@ impl<'a> Lexer<'a> {
         self.at
     }
 
+    /// Goes on at this offset, all before it having been read in another way.
+    pub(super) fn go_to(&mut self, at: usize) {
+        self.at = at;
+    }
+
     fn quoted(&mut self) -> Option<(Token<'a>, usize)> {
         if self.quotes_off {
             return None;

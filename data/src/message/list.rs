@@ -21,6 +21,7 @@ use persondb_protocol::matching::Oddity;
 
 use super::encoded::{Name, NameText, is_as_read};
 use super::lex::{Lexeme, Lexer, Token, is_blank};
+use super::plain::plain_mailbox;
 use super::{HEADER_BYTES_MAX, MAILBOX_COUNT_MAX, Oddities};
 
 /// How many parts without an address may precede one with brackets and count as its name (`Doe, Jane, MD <j@x>`).
@@ -90,6 +91,21 @@ impl<'a> Iterator for AddressList<'a> {
     type Item = Mailbox<'a>;
 
     fn next(&mut self) -> Option<Mailbox<'a>> {
+        if self.given < MAILBOX_COUNT_MAX
+            && let Some(plain) = plain_mailbox(self.lexer.text(), self.lexer.at())
+        {
+            self.lexer.go_to(plain.next);
+            self.given += 1;
+            let (name, address, raw) = (plain.name.into(), plain.address.into(), plain.address);
+            return Some(Mailbox { name, address, raw, group: self.group.take(), ..Mailbox::default() });
+        }
+        self.next_by_tokens()
+    }
+}
+
+impl<'a> AddressList<'a> {
+    /// The next mailbox, however it is written.
+    pub(super) fn next_by_tokens(&mut self) -> Option<Mailbox<'a>> {
         loop {
             if self.given == MAILBOX_COUNT_MAX {
                 let is_left = self.lexer.text()[self.lexer.at()..].bytes().any(|byte| !is_blank(byte));

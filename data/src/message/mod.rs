@@ -6,6 +6,7 @@
 //! | `bounds.rs` | a message within all limits |
 //! | `eml.rs` | the same out of a whole message |
 //! | `list.rs` | address headers as [`Mailbox`]es |
+//! | `plain.rs` | the short way to plain ones |
 //! | `lex.rs` | their tokens |
 //! | `encoded.rs` | RFC 2047, and names put together |
 //! | `embedded.rs` | addresses inside names |
@@ -34,6 +35,7 @@ mod fault;
 mod lex;
 mod list;
 mod lookalike;
+mod plain;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -52,6 +52,29 @@ fn check_bounds(header: &str) {
     assert_eq!(list.next(), None);
 }
 
+/// Lists of mailboxes that are plain but for one piece in some.
+fn nearly_plain() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        8 => prop::sample::select(vec!["Jane", "O'Neil", "j+a.b@x-y.z", "<j@x.y>", "\"Doe, Jane\"", ", ", " ", " "]),
+        1 => prop::sample::select(vec![
+            "\"", "<", ">", "@", ";", "Team:", "  ", "\t", "(c)", "\\", "=?utf-8?q?a?=", "é", "[", "< ", ",", "j@x",
+        ]),
+    ];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+fn check_short_way(header: &str) {
+    let (mut list, mut by_tokens) = (parse_address_list(header), parse_address_list(header));
+    loop {
+        let mailbox = list.next();
+        assert_eq!(mailbox, by_tokens.next_by_tokens(), "{header:?}");
+        if mailbox.is_none() {
+            break;
+        }
+    }
+    assert_eq!(list.oddities(), by_tokens.oddities());
+}
+
 /// A display name as a careful sender writes it.
 fn written(name: &str, how: u8) -> String {
     let encoded = |bytes: &[u8]| {
@@ -66,6 +89,17 @@ fn written(name: &str, how: u8) -> String {
             let (a, b) = name.as_bytes().split_at(name.len() / 2);
             format!("{}\r\n {}", encoded(a), encoded(b))
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn the_short_way_says_what_the_tokens_say(plain in nearly_plain(), odd in pieces(), any in ".{0,60}") {
+        check_short_way(&plain);
+        check_short_way(&odd);
+        check_short_way(&any);
+        check_short_way(&format!("Jane Doe <jane@corp.example>, {odd}, {plain}, joe@corp.example"));
     }
 }
 

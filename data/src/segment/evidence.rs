@@ -81,18 +81,12 @@ impl<B: Prefetch> Segment<B> {
         for &tenant in tenants {
             seeds.push(parts.view.hasher.tenant(self.tenant(tenant)?.0));
         }
-        // Pairs last: thousands may share one, and would leave no room for those whose letters agree.
-        let mut hashes = SmallVec::<[(bool, u64); 64]>::new();
-        for_each_query_key(name, |key| {
-            hashes.extend(seeds.iter().map(|&seed| (key.is_pair(), KeyHasher::name(seed, key.bytes()))));
-        });
-        hashes.sort_unstable();
-        hashes.dedup();
-        for &(_, hash) in &hashes {
+        let hashes = NameHashes::of(name, &seeds);
+        for hash in hashes.iter() {
             self.bytes().prefetch(index.range.start + index.layout.bucket_offset(hash));
         }
         let mut ordinals = SmallVec::<[u32; 64]>::new();
-        for &(_, hash) in &hashes {
+        for hash in hashes.iter() {
             those_met(parts.candidates(index, hash, |ordinal| {
                 if ordinals.len() >= GATHERED_MAX {
                     return Err(LookupError::TooMany);
@@ -107,13 +101,49 @@ impl<B: Prefetch> Segment<B> {
         }
         let mut people = SmallVec::new();
         for ordinal in ordinals {
-            let person = PersonRef::new(parts, ordinal)?;
+            let (person, tenant) = PersonRef::with_tenant(parts, ordinal)?;
             // Others only share the fingerprint.
-            if tenants.contains(&person.tenant_code()?) {
+            if tenants.contains(&tenant) {
                 people.push(person);
             }
         }
         Ok(people)
+    }
+}
+
+/// Hashes of the keys of one name in several tenants, each once.
+struct NameHashes {
+    tenant_count: usize,
+    /// One for each tenant, key by key.
+    hashes: SmallVec<[u64; 64]>,
+    /// Which keys to ask for: pairs last, for thousands may share one, and would leave no room for those whose letters
+    /// agree.
+    keys: SmallVec<[(bool, u64, u32); 32]>,
+}
+
+impl NameHashes {
+    fn of(name: &Name, seeds: &[u64]) -> Self {
+        let mut all = Self { tenant_count: seeds.len(), hashes: SmallVec::new(), keys: SmallVec::new() };
+        let Some((&first, others)) = seeds.split_first() else { return all };
+        for_each_query_key(name, |key| {
+            let hash = KeyHasher::name(first, key.bytes());
+            all.keys.push((key.is_pair(), hash, u32::try_from(all.hashes.len()).unwrap_or(u32::MAX)));
+            all.hashes.push(hash);
+            for &seed in others {
+                all.hashes.push(KeyHasher::name(seed, key.bytes()));
+            }
+        });
+        // Keys that are the same in one tenant are so in all.
+        all.keys.sort_unstable();
+        all.keys.dedup_by_key(|(_, hash, _)| *hash);
+        all
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u64> {
+        self.keys.iter().flat_map(|&(_, _, at)| {
+            let at = at as usize;
+            self.hashes.get(at..at + self.tenant_count).unwrap_or_default().iter().copied()
+        })
     }
 }
 

@@ -15,7 +15,7 @@
 //! | `lookup`, `batch` | question → people, one or many |
 //! | `domain_lookup` | domain → what is known of it |
 //! | `scratch`, `last_values` | values while they are compared; address and names that were decoded last |
-//! | `person_ref` | one person, borrowed |
+//! | `person_ref`, `open_person` | one person, borrowed; several values of one |
 //! | `stored` | how columns are stored, for people |
 //! | `verify` | the thorough check before a segment is announced |
 //! | `varint` | sizes in tails |
@@ -35,6 +35,7 @@ mod keys;
 mod last_values;
 mod lookup;
 mod meta;
+mod open_person;
 mod person_ref;
 pub(crate) mod rows;
 pub(crate) mod runs;

@@ -51,6 +51,12 @@ impl<'a> PersonRef<'a> {
         Ok(Self { parts, ordinal, schema: row.schema_number() })
     }
 
+    /// The same with the code of the tenant, for one look at the row.
+    pub(super) fn with_tenant(parts: Parts<'a>, ordinal: u32) -> Result<(Self, u32), Corrupt> {
+        let row = RowRef::open(parts, ordinal)?;
+        Ok((Self { parts, ordinal, schema: row.schema_number() }, row.run()?.tenant))
+    }
+
     /// Its number in the generation.
     #[must_use]
     pub fn ordinal(&self) -> Ordinal {
@@ -257,7 +263,7 @@ impl<'a> PersonRef<'a> {
     }
 
     #[inline]
-    fn row(&self) -> Result<RowRef<'a>, Corrupt> {
+    pub(super) fn row(&self) -> Result<RowRef<'a>, Corrupt> {
         RowRef::open(self.parts, self.ordinal)
     }
 

@@ -8,6 +8,7 @@
 //! | `flags.rs` | what is special about names and addresses, apart from what they are like |
 //! | `whole.rs` | what is said of the message as a whole: scope, sender, limits of options |
 //! | `everybody.rs` | everybody of a made-up world is found by each of their names, however it is spelled |
+//! | `told.rs` | what is told of a person is what the record says |
 //! | `hostile.rs` | nothing in a message costs more than its bound |
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -18,5 +19,6 @@ mod flags;
 mod hostile;
 mod lookalikes;
 mod names;
+mod told;
 mod whole;
 mod world;

@@ -2,9 +2,9 @@
 
 use persondb_protocol::matching::NameKind;
 
+use super::agreement::by_agreement;
 use super::edit::{characters, within_one_edit};
 use super::looks::{Look, look_alike};
-use super::nicknames;
 use super::{Form, NAME_WORDS_MAX, Name};
 
 /// Fewest characters, blanks between words included, of a canonical form in which one edit may be overlooked.
@@ -40,6 +40,16 @@ impl Similarity {
     pub(crate) fn of(kind: NameKind) -> Self {
         Self { kind, distance: 0, middle_conflict: false, confusable: false }
     }
+
+    /// Whether [`compare`] finds this with that reach, too, having found it with [`Reach::Vip`]; otherwise it finds
+    /// nothing, for the rules that a shorter reach leaves out are the weakest.
+    pub(crate) fn is_within(self, reach: Reach) -> bool {
+        match reach {
+            Reach::Exact => self.kind == NameKind::Exact,
+            Reach::Usual => self.kind != NameKind::InitialLast,
+            Reach::Vip => true,
+        }
+    }
 }
 
 /// The strongest rule by which `query` agrees with the name of a `person`; None when by none.
@@ -72,55 +82,12 @@ pub fn compare(query: &Name, person: &Name, reach: Reach) -> Option<Similarity> 
     if words < 2 {
         return is_joined(query, person).then(|| Similarity::of(NameKind::Joined));
     }
-    if any_forms(query, person, |query, person| query.folded == person.folded) {
-        return Some(Similarity::of(NameKind::Folded));
-    }
-    if is_canonical(query, person) {
-        return Some(Similarity::of(NameKind::Canonical));
-    }
-    if is_joined(query, person) {
-        return Some(Similarity::of(NameKind::Joined));
-    }
-    if is_confusable(query, person) {
-        return Some(Similarity { confusable: true, ..Similarity::of(NameKind::Confusable) });
-    }
-    by_words(query, person, reach)
-}
-
-/// The rules that look at single words, and that of one edit, which is weaker than most of them.
-fn by_words(query: &Name, person: &Name, reach: Reach) -> Option<Similarity> {
-    let (query_last, person_last) = (query.word_count() - 1, person.word_count() - 1);
-    let ways = |ways: &'static [Way]| ways.iter().filter(|way| way.is_open(query, person));
-    let of_ends = |kind, way: &Way| Similarity {
-        confusable: way.is_by_eye(),
-        middle_conflict: is_middle_conflict(query, person),
-        ..Similarity::of(kind)
-    };
-    let ends_agree =
-        |way: &&Way| way.agree(query, query_last, person, person_last) && way.agree(query, 0, person, 0);
-    if let Some(way) = ways(&Way::ALL).find(ends_agree) {
-        return Some(of_ends(NameKind::FirstLast, way));
-    }
-    if let Some(way) = ways(&Way::ALL).find(|way| is_extended(query, person, **way)) {
-        return Some(Similarity { confusable: way.is_by_eye(), ..Similarity::of(NameKind::Extended) });
-    }
-    let (query_first, person_first) = (query.plain.own.get(0), person.plain.own.get(0));
-    let last = ways(&Way::SMALL).find(|way| way.agree(query, query_last, person, person_last));
-    if let Some(way) = last
-        && nicknames::related(query_first, person_first)
-    {
-        return Some(of_ends(NameKind::Nickname, way));
-    }
-    if is_one_edit_apart(query, person) {
-        return Some(Similarity { distance: 1, ..Similarity::of(NameKind::Edit1) });
-    }
-    let way = last.filter(|_| reach == Reach::Vip && is_initial(query_first, person_first))?;
-    Some(of_ends(NameKind::InitialLast, way))
+    by_agreement(query, person, reach)
 }
 
 /// By what words are compared: all of a comparison by the same, since the index has a key for each but for no mixture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     /// The same in plain or German form.
     Letters,
     /// Or alike in small letters.
@@ -134,12 +101,8 @@ enum Way {
 }
 
 impl Way {
-    const SMALL: [Self; 2] = [Self::Letters, Self::SmallLooks];
-    const ALL: [Self; 5] =
-        [Self::Letters, Self::SmallLooks, Self::QueryAsWritten, Self::PersonAsWritten, Self::BothAsWritten];
-
     /// Whether it can find more than those before it.
-    fn is_open(self, query: &Name, person: &Name) -> bool {
+    pub(super) fn is_open(self, query: &Name, person: &Name) -> bool {
         match self {
             Self::Letters | Self::SmallLooks => true,
             Self::QueryAsWritten => query.has_written(),
@@ -148,11 +111,11 @@ impl Way {
         }
     }
 
-    fn is_by_eye(self) -> bool {
+    pub(super) fn is_by_eye(self) -> bool {
         self != Self::Letters
     }
 
-    fn agree(self, query: &Name, a: usize, person: &Name, b: usize) -> bool {
+    pub(super) fn agree(self, query: &Name, a: usize, person: &Name, b: usize) -> bool {
         let (small_a, small_b) = (query.plain.own.get(a), person.plain.own.get(b));
         let (written_a, written_b) = (query.written.own.get(a), person.written.own.get(b));
         match self {
@@ -175,7 +138,7 @@ pub(super) fn any_forms(query: &Name, person: &Name, holds: impl Fn(&Form, &Form
 }
 
 /// The same words in any order, in one form each; or in order, in any form each.
-fn is_canonical(query: &Name, person: &Name) -> bool {
+pub(super) fn is_canonical(query: &Name, person: &Name) -> bool {
     let count = query.word_count();
     count == person.word_count()
         && ((0..count).all(|index| is_same(query, index, person, index))
@@ -184,7 +147,7 @@ fn is_canonical(query: &Name, person: &Name) -> bool {
             }))
 }
 
-fn is_confusable(query: &Name, person: &Name) -> bool {
+pub(super) fn is_confusable(query: &Name, person: &Name) -> bool {
     let count = query.word_count();
     let alike = |a, b| look_alike(query.plain.own.get(a), person.plain.own.get(b));
     count == person.word_count()
@@ -204,14 +167,14 @@ fn same_set(count: usize, same: impl Fn(usize, usize) -> bool) -> bool {
     })
 }
 
-fn is_joined(query: &Name, person: &Name) -> bool {
+pub(super) fn is_joined(query: &Name, person: &Name) -> bool {
     fn letters(form: &Form) -> impl Iterator<Item = &u8> {
         form.own.text.iter().filter(|&&byte| byte != b' ')
     }
     any_forms(query, person, |query, person| letters(query).eq(letters(person)))
 }
 
-fn is_one_edit_apart(query: &Name, person: &Name) -> bool {
+pub(super) fn is_one_edit_apart(query: &Name, person: &Name) -> bool {
     any_forms(query, person, |query, person| {
         within_one_edit(&query.own.text, &person.own.text) && is_long(query) && is_long(person)
     })
@@ -227,14 +190,8 @@ fn is_same(query: &Name, a: usize, person: &Name, b: usize) -> bool {
     any_forms(query, person, |query, person| query.own.get(a) == person.own.get(b))
 }
 
-/// Whether all words of the person stand side by side and in order among more of the query.
-fn is_extended(query: &Name, person: &Name, way: Way) -> bool {
-    let (more, count) = (query.word_count().saturating_sub(person.word_count()), person.word_count());
-    more > 0 && (0..=more).any(|start| (0..count).all(|index| way.agree(query, start + index, person, index)))
-}
-
 /// Whether both names have middle words of which, in order, not all of the shorter list agree with one of the other.
-fn is_middle_conflict(query: &Name, person: &Name) -> bool {
+pub(super) fn is_middle_conflict(query: &Name, person: &Name) -> bool {
     let (few, many) =
         if query.word_count() <= person.word_count() { (query, person) } else { (person, query) };
     let mut many_middle = 1..many.word_count() - 1;
@@ -247,6 +204,6 @@ fn is_middle_conflict(query: &Name, person: &Name) -> bool {
 }
 
 /// Whether a word of one character is the first one of a longer word.
-fn is_initial(initial: &[u8], word: &[u8]) -> bool {
+pub(super) fn is_initial(initial: &[u8], word: &[u8]) -> bool {
     word.len() > initial.len() && characters(initial) == 1 && word.starts_with(initial)
 }

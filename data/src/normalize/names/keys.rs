@@ -285,26 +285,33 @@ impl Quarters {
     }
 }
 
+/// Longest key: its kind, the number of letters, and all of a name.
+const KEY_BYTES_MAX: usize = NAME_KEY_BYTES_MAX + 8;
+
 /// Where a key is put together; not on the heap, however long it gets.
-struct KeyBytes(SmallVec<[u8; NAME_KEY_BYTES_MAX + 8]>);
+struct KeyBytes {
+    bytes: [u8; KEY_BYTES_MAX],
+    size: usize,
+}
 
 impl KeyBytes {
     fn new() -> Self {
-        Self(SmallVec::new())
+        Self { bytes: [0; KEY_BYTES_MAX], size: 0 }
     }
 
     fn whole(&mut self, folded: &[u8]) -> IndexKey<'_> {
-        self.start(b'w').extend_from_slice(folded);
-        IndexKey(&self.0)
+        self.start(b'w');
+        self.add(folded);
+        self.key()
     }
 
     fn pair(&mut self, a: &[u8], b: &[u8]) -> IndexKey<'_> {
         let (less, greater) = if a <= b { (a, b) } else { (b, a) };
-        let key = self.start(b'p');
-        key.extend_from_slice(less);
-        key.push(b' ');
-        key.extend_from_slice(greater);
-        IndexKey(&self.0)
+        self.start(b'p');
+        self.add(less);
+        self.add(b" ");
+        self.add(greater);
+        self.key()
     }
 
     /// Two quarters of a person who has as many letters as `quarters` say, read from the `letters` of a name that has
@@ -321,11 +328,11 @@ impl KeyBytes {
             Half::Odd => (b'o', [0, 2]),
             Half::Even => (b'e', [1, 3]),
         };
-        let key = self.start(tag);
-        key.extend_from_slice(&count);
+        self.start(tag);
+        self.add(&count);
         if quarters.is_whole() {
-            key.extend_from_slice(letters);
-            return IndexKey(&self.0);
+            self.add(letters);
+            return self.key();
         }
         for quarter in parts {
             let (start, end) = (quarters.start(quarter), quarters.start(quarter + 1));
@@ -335,14 +342,28 @@ impl KeyBytes {
             } else {
                 letters.get(start..end)
             };
-            key.extend_from_slice(part.unwrap_or_default());
+            self.add(part.unwrap_or_default());
         }
-        IndexKey(&self.0)
+        self.key()
     }
 
-    fn start(&mut self, tag: u8) -> &mut SmallVec<[u8; NAME_KEY_BYTES_MAX + 8]> {
-        self.0.clear();
-        self.0.push(tag);
-        &mut self.0
+    #[inline]
+    fn start(&mut self, tag: u8) {
+        self.size = 0;
+        self.add(&[tag]);
+    }
+
+    /// There is room for all that a key has.
+    #[inline]
+    fn add(&mut self, part: &[u8]) {
+        let end = self.size + part.len();
+        if let Some(place) = self.bytes.get_mut(self.size..end) {
+            place.copy_from_slice(part);
+            self.size = end;
+        }
+    }
+
+    fn key(&self) -> IndexKey<'_> {
+        IndexKey(self.bytes.get(..self.size).unwrap_or_default())
     }
 }

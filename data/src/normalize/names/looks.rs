@@ -77,10 +77,72 @@ impl Look {
 }
 
 /// Whether two folded words look alike. Words of 64 bytes or more look like themselves only.
+#[inline]
 pub(super) fn look_alike(a: &[u8], b: &[u8]) -> bool {
-    // A character looks like at most a few others: m is r and n.
-    a == b || a.len().max(b.len()) < LOOK_BYTES_MAX / 2 && Look::new(a).is(Look::new(b).bytes())
+    let (a_ends, b_ends) = (ascii_ends(a), ascii_ends(b));
+    let may_be = a_ends == b_ends || a_ends == ANY_ENDS || b_ends == ANY_ENDS;
+    a == b || may_be && is_same_look(a, b)
 }
+
+fn is_same_look(a: &[u8], b: &[u8]) -> bool {
+    // A character looks like at most a few others: m is r and n.
+    a.len().max(b.len()) < LOOK_BYTES_MAX / 2 && Look::new(a).is(Look::new(b).bytes())
+}
+
+/// First and last byte of what a folded word looks like; [`ANY_ENDS`] where they do not tell.
+///
+/// Words of which both are known and differ do not look alike: that tells nearly all apart that do not.
+pub(super) fn ends_of(word: &[u8]) -> u16 {
+    match ascii_ends(word) {
+        // What has more bytes looks like itself only.
+        ANY_ENDS if word.len() < LOOK_BYTES_MAX / 2 => {
+            let look = Look::new(word);
+            if look.len < LOOK_BYTES_MAX { ends_of_look(look.bytes()) } else { ANY_ENDS }
+        }
+        ends => ends,
+    }
+}
+
+/// The same without looking at letters that are not ASCII.
+#[inline]
+fn ascii_ends(word: &[u8]) -> u16 {
+    let (Some(first), Some(last)) = (word.first(), word.last()) else { return ANY_ENDS };
+    let (first, last) = (END_LOOKS[usize::from(*first)], END_LOOKS[usize::from(*last)]);
+    if first == 0 || last == 0 {
+        return ANY_ENDS;
+    }
+    // m is r and n.
+    let first = if first == b'm' { b'r' } else { first };
+    let last = if last == b'm' { b'n' } else { last };
+    u16::from_le_bytes([first, last])
+}
+
+/// [`ends_of`] of what is a look itself.
+pub(super) fn ends_of_look(look: &[u8]) -> u16 {
+    match look {
+        [first, .., last] => u16::from_le_bytes([*first, *last]),
+        [only] => u16::from_le_bytes([*only, *only]),
+        [] => ANY_ENDS,
+    }
+}
+
+/// The ends of a word that may look like any other.
+pub(super) const ANY_ENDS: u16 = 0;
+
+/// What an ASCII byte of a folded word looks like, where that is one; 0 for others.
+const END_LOOKS: [u8; 256] = {
+    let mut looks = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        looks[byte as usize] = match byte {
+            b'0' => b'o',
+            b'1' | b'i' => b'l',
+            other => other,
+        };
+        byte += 1;
+    }
+    looks
+};
 
 /// Writes what the words of `name` look like with their capitals to `out`, parted by blanks where those of the folded
 /// name are. False, and `out` empty, when all its capitals look like their small letters, as ASCII does.

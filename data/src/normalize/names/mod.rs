@@ -30,6 +30,7 @@
 //! - **Limits.** 1,024 bytes and [`NAME_WORDS_MAX`] words of a name are looked at, whatever comes in. Work is linear in
 //!   them, the number of a query's keys at most 287 (14 for most names).
 
+mod agreement;
 mod compare;
 mod edit;
 mod exact;
@@ -39,6 +40,7 @@ mod letter;
 mod looks;
 mod nicknames;
 mod parts;
+mod plain;
 mod table;
 mod titles;
 mod words;
@@ -82,6 +84,12 @@ pub struct Name {
 impl Name {
     /// Takes `text` apart. Of more than 1,024 bytes those before are taken.
     pub fn read(&mut self, text: &str) {
+        if !plain::read_plain(text, self) {
+            self.read_any(text);
+        }
+    }
+
+    fn read_any(&mut self, text: &str) {
         exact::exact(text, &mut self.exact);
         let exact = str::from_utf8(&self.exact).unwrap_or_default();
         folded_name(exact, &mut self.plain.folded);
@@ -95,6 +103,7 @@ impl Name {
         }
         if looks::looks_as_written(text, &mut self.written.folded) {
             self.written.follow(&words, &order);
+            self.written.own.know_looks();
         }
     }
 
@@ -146,6 +155,11 @@ impl Name {
     #[must_use]
     pub fn is_folded_equal(&self, other: &Self) -> bool {
         !self.folded().is_empty() && compare::any_forms(self, other, |one, other| one.folded == other.folded)
+    }
+
+    /// Whether it has one spelling only.
+    fn is_plain(&self) -> bool {
+        !self.has_german() && !self.has_written()
     }
 
     fn has_written(&self) -> bool {
@@ -201,6 +215,8 @@ impl Form {
 struct OwnWords {
     text: KeyBuffer,
     ranges: Ranges,
+    /// What the words look like at their ends, to tell most of those apart that differ.
+    ends: [u16; NAME_WORDS_MAX],
 }
 
 impl OwnWords {
@@ -212,7 +228,22 @@ impl OwnWords {
             }
             self.text.extend_from_slice(folded.get(words.get(index)).unwrap_or_default());
         }
-        self.ranges = Ranges::new(&self.text);
+        self.know_words(Ranges::new(&self.text));
+    }
+
+    /// Takes note of where the words of the text stand.
+    fn know_words(&mut self, ranges: Ranges) {
+        for (index, ends) in self.ends.iter_mut().enumerate().take(ranges.count()) {
+            *ends = looks::ends_of(self.text.get(ranges.get(index)).unwrap_or_default());
+        }
+        self.ranges = ranges;
+    }
+
+    /// Takes note that the words are looks already.
+    fn know_looks(&mut self) {
+        for (index, ends) in self.ends.iter_mut().enumerate().take(self.ranges.count()) {
+            *ends = looks::ends_of_look(self.text.get(self.ranges.get(index)).unwrap_or_default());
+        }
     }
 
     fn clear(&mut self) {

@@ -34,6 +34,11 @@ impl Ranges {
         ranges
     }
 
+    /// Of words whose places are known; the first `count` of these, with nothing behind them.
+    pub(super) fn of_words(at: [(u16, u16); NAME_WORDS_MAX], count: usize) -> Self {
+        Self { at, count: count.min(NAME_WORDS_MAX) }
+    }
+
     /// Number of words, at most [`NAME_WORDS_MAX`].
     pub(super) fn count(&self) -> usize {
         self.count

@@ -21,7 +21,7 @@ const SIZE_MAX: usize = 128;
 const LITERAL_MAX: usize = 14;
 
 /// All letters of a name: more than any has.
-const ALL: u8 = u8::MAX;
+pub(super) const ALL: u8 = u8::MAX;
 const _: () = assert!(slug::NAME_BYTES_MAX < ALL as usize);
 
 /// A value under construction. Aligned, so that its UTF-8 is checked in whole words.

@@ -44,7 +44,7 @@ use super::digits;
 use super::explain::{Kind, Parts, explain, join, whole};
 use super::learn;
 use super::piece::{Piece, Template, text_of};
-use super::short::Step;
+use super::short::{ALL, Step};
 use crate::segment::{Corrupt, varint};
 
 /// Texts that a template may refer to.
@@ -211,6 +211,21 @@ impl TemplateSet {
     pub(crate) fn steps(&self, code: u64) -> Option<&[Step]> {
         let at = usize::try_from(code).ok()?.checked_sub(1)?;
         self.templates.get(at)?.steps.as_deref()
+    }
+
+    /// Whether the template is given name, blank, family name.
+    pub(crate) fn is_given_family(&self, code: u64) -> bool {
+        let Some(
+            [
+                Step::Name { name: 0, is_slug: false, take: ALL },
+                Step::Literal { size: 1, bytes },
+                Step::Name { name: 1, is_slug: false, take: ALL },
+            ],
+        ) = self.steps(code)
+        else {
+            return false;
+        };
+        bytes[0] == b' '
     }
 
     fn template(&self, code: u32) -> Option<&Template> {

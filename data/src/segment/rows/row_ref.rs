@@ -79,6 +79,48 @@ impl<'a> RowRef<'a> {
         Ok(self.entry(column, self.code(column)?)?.map(|entry| entry.text))
     }
 
+    /// The value of the column at `place` in the file, by the way that costs its store least: borrowed where it stands,
+    /// else put together in `short` or `long`.
+    pub(crate) fn value<'b>(
+        &self,
+        place: usize,
+        short: &'b mut ShortText,
+        long: &'b mut Vec<u8>,
+    ) -> Result<&'b [u8], Corrupt>
+    where
+        'a: 'b,
+    {
+        let column = self.schema.by_place.get(place).map(|&number| usize::from(number));
+        let column = column.and_then(|number| Some((number, self.schema.columns.get(number)?)));
+        let (number, column) = column.ok_or_else(|| Corrupt::new("no such column"))?;
+        match &column.codec {
+            Codec::Empty => return Ok(&[]),
+            Codec::Dictionary { .. } => {
+                if let Some(entry) = self.entry(column, self.code(column)?)? {
+                    return Ok(entry.text);
+                }
+            }
+            Codec::Template(_) | Codec::Address { .. } => {
+                short.clear();
+                if self.short_column(number, short).is_some() {
+                    return Ok(short.bytes());
+                }
+            }
+            _ => {}
+        }
+        long.clear();
+        self.read_column(number, long)?;
+        Ok(long)
+    }
+
+    /// Whether the value of the column at `place` is made of given name, blank and family name, of those that have
+    /// 64 bytes at most.
+    pub(crate) fn is_given_family(&self, place: usize) -> bool {
+        let column = self.schema.by_place.get(place).and_then(|&c| self.schema.columns.get(usize::from(c)));
+        let Some(Column { code, codec: Codec::Template(templates), .. }) = column else { return false };
+        field(self.bytes, *code).is_ok_and(|code| templates.is_given_family(code))
+    }
+
     /// Calls `visit` with place and value of every column, in the order of the tail: each part of it is
     /// met once. `scratch` holds values meanwhile.
     ///
