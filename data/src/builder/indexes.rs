@@ -1,13 +1,15 @@
 //! The indexes over people and the domain lines: sized, planned, written.
 
+use std::thread::ScopedJoinHandle;
+
 use persondb_protocol::layout::SectionKind;
 
 use super::BuildError;
 use super::domains::DomainFacts;
+use super::keyed::Keyed;
 use super::layout::Layout;
 use super::links::PRIMARY;
 use super::rows::Rows;
-use super::scan::Scan;
 use super::tables::Tables;
 use super::tenants::Tenants;
 use crate::segment::{Entry, KeyIndexBuilder, Load, NameEntry, Plan, Planned, sections};
@@ -23,12 +25,16 @@ pub(super) struct Indexes {
 }
 
 impl Indexes {
-    pub(super) fn new(scan: &mut Scan, mut domains: DomainFacts, rows: &Rows) -> Result<Self, BuildError> {
-        let keyed = std::mem::take(&mut scan.keyed);
-        // Senders are looked up by address far more than by anything else.
-        let addresses = bound(keyed.addresses, rows, Load::Fast);
-        let persons = bound(keyed.persons, rows, Load::Small);
-        let names = bound(keyed.names, rows, Load::Small);
+    /// Sorts all keys, on two threads: there are as many of names as of all others.
+    pub(super) fn new(keyed: Keyed, mut domains: DomainFacts, rows: &Rows) -> Result<Self, BuildError> {
+        let Keyed { addresses, persons, names } = keyed;
+        let (addresses, persons, names) = std::thread::scope(|scope| {
+            let names = scope.spawn(|| bound(names, rows, Load::Small));
+            // Senders are looked up by address far more than by anything else.
+            let addresses = bound(addresses, rows, Load::Fast);
+            let persons = bound(persons, rows, Load::Small);
+            (addresses, persons, joined(names))
+        });
         let domain_index = KeyIndexBuilder::new(domains.take_entries(), Load::Fast);
         let lookalikes = KeyIndexBuilder::new(domains.take_lookalikes(), Load::Small);
         let indexes = Self { addresses, persons, names, domains, domain_index, lookalikes };
@@ -90,16 +96,26 @@ impl Indexes {
         sections::write_strings(tenants.iter(), &mut bytes[plan.range(SectionKind::Tenants)]);
         sections::write_domains(self.domains.lines(), &mut bytes[plan.range(SectionKind::Domains)]);
         sections::write_seen_domains(self.domains.seen(), &mut bytes[plan.range_of(SectionKind::Domains, 1)]);
-        for (kind, index) in [
-            (SectionKind::DomainIndex, self.domain_index),
-            (SectionKind::LookalikeIndex, self.lookalikes),
-            (SectionKind::AddressIndex, self.addresses),
-            (SectionKind::PersonIndex, self.persons),
-        ] {
-            index.write(&mut bytes[plan.range(kind)]);
-        }
-        self.names.write(&mut bytes[plan.range(SectionKind::NameIndex)]);
+        // The names stand behind the others, and take as long as they do.
+        let named = plan.range(SectionKind::NameIndex);
+        let (others, from_names) = bytes.split_at_mut(named.start);
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.names.write(&mut from_names[..named.len()]));
+            for (kind, index) in [
+                (SectionKind::DomainIndex, self.domain_index),
+                (SectionKind::LookalikeIndex, self.lookalikes),
+                (SectionKind::AddressIndex, self.addresses),
+                (SectionKind::PersonIndex, self.persons),
+            ] {
+                index.write(&mut others[plan.range(kind)]);
+            }
+        });
     }
+}
+
+/// What the thread came to; its panic goes on here.
+pub(super) fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// An index whose entries name rows, over the ordinals that these became.

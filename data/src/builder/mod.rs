@@ -46,7 +46,7 @@ use crate::input::{FileSummary, InputError, InputSpec, Mapping, Report};
 use crate::segment::rows::RowsSpec;
 use crate::segment::{Corrupt, InputRecord, KeyHasher, Meta, sections, sort_entries};
 use domains::DomainFacts;
-use indexes::Indexes;
+use indexes::{Indexes, joined};
 use inputs::Inputs;
 use layout::{Context, Layout};
 use links::Links;
@@ -277,10 +277,15 @@ fn attempt<T: SegmentTarget>(
     let are_mixed = runs.len() > people / 16 + 16;
     let run_count = are_mixed.then_some(tenant_count as u64);
     let counters = std::mem::take(&mut scan.counters);
-    let layout = Layout::new(&inputs.columns, &scan.sample, counters, context, run_count);
+    let keyed = std::mem::take(&mut scan.keyed);
+    let (layout, indexes) = std::thread::scope(|scope| {
+        let indexes = scope.spawn(|| Indexes::new(keyed, domains, &rows));
+        let layout = Layout::new(&inputs.columns, &scan.sample, counters, context, run_count);
+        (layout, joined(indexes))
+    });
+    let indexes = indexes?;
     let tables = Tables::new(&layout, context, if are_mixed { None } else { Some(&runs) }, tenant_count);
     watch.step(Phase::Index, 1, 3);
-    let indexes = Indexes::new(&mut scan, domains, &rows)?;
     let known = fill::Known {
         inputs: &inputs,
         scan: &scan,
