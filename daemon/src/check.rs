@@ -76,6 +76,7 @@ pub fn check(config: &Config) -> Check {
         ("operator_group", group(config.operator_group, "none (root and the daemon's user)")),
         ("memory_max", option(config.memory_max.map(human_size), "what the machine allows")),
         ("nice", config.nice.to_string()),
+        ("idle", config.idle.to_string()),
         ("threads", config.threads.to_string()),
         ("validate.people_min", rules.people_min.to_string()),
         ("validate.shrink_max", format!("{:.0} %", rules.shrink_max * 100.0)),

@@ -21,6 +21,7 @@ use persondb_shm::{SegmentMode, StagedSegment, boot_now_ns, unlink, wall_now_ns}
 use crate::admission::{Free, private_size_min, segment_size_min, text_size_min};
 use crate::board::{AnnounceError, Shared};
 use crate::config::Config;
+use crate::idle::while_idle;
 use crate::inbox::{Go, Inbox};
 use crate::report::chain;
 use crate::served::{Candidate, Served};
@@ -29,6 +30,8 @@ use crate::verify::{Unverified, verify};
 use crate::worker::{Access, Counts, Job, Message, Worker};
 use crate::{notify, retention, status};
 
+/// One in so many of a cycle's seconds are for a build that takes only idle time.
+const IDLE_SHARE: u64 = 4;
 /// Taken numbers that are skipped before a cycle gives up.
 const NUMBERS_SKIPPED_MAX: u32 = 1000;
 
@@ -116,13 +119,14 @@ fn attempt(
     // Written down before anything carries the number: a crash from here on only skips it.
     shared.state.note_issued(generation).map_err(|e| failed(&e))?;
     let job = job(&config, generation, load_started_boot_ns).map_err(|e| failed(&e))?;
-    let staging = Staging(config.name.staging(job.staging));
-    build(&job, config.limits.cycle_s_max, inbox, counts)?;
+    let (staging, was_idle) = build_staged(&config, job, inbox, counts)?;
 
     let staged = StagedSegment::open(&staging.0).map_err(|e| failed(&e))?;
     let candidate = Candidate::open(staged, generation).map_err(|e| failed(&e))?;
     notify::status("verifying");
-    verify(inbox, candidate.segment(), started, config.limits.cycle_s_max).map_err(|error| match error {
+    let mut verify = || verify(inbox, candidate.segment(), started, config.limits.cycle_s_max);
+    let verified = if was_idle { while_idle(verify) } else { verify() };
+    verified.map_err(|error| match error {
         Unverified::Stopped => Failure::Stopped,
         error => failed(&error),
     })?;
@@ -196,13 +200,57 @@ fn job(config: &Config, generation: Generation, load_started_boot_ns: u64) -> st
         },
         group: config.reader_group,
         nice: config.nice,
+        idle: config.idle,
         memory_max: config.memory_max,
         parent: std::process::id(),
     })
 }
 
+/// Builds under the staging name: first with idle time where that is wanted, then as one process among others.
+/// Tells whether idle time was enough.
+fn build_staged(
+    config: &Config,
+    mut job: Job,
+    inbox: &mut Inbox,
+    counts: &mut Counts,
+) -> Result<(Staging, bool), Failure> {
+    let mut seconds_left = config.limits.cycle_s_max;
+    if job.idle {
+        let staging = Staging(config.name.staging(job.staging));
+        let seconds = seconds_left / IDLE_SHARE;
+        if let Built::Done = build(&job, seconds, inbox, counts)? {
+            return Ok((staging, true));
+        }
+        tracing::warn!(
+            seconds,
+            nice = job.nice,
+            "the build found too little idle time and begins anew without"
+        );
+        seconds_left -= seconds;
+        job.idle = false;
+    }
+    let staging = Staging(config.name.staging(job.staging));
+    match build(&job, seconds_left, inbox, counts)? {
+        Built::Done => Ok((staging, false)),
+        Built::Late => {
+            let seconds_max = config.limits.cycle_s_max;
+            let text =
+                format!("the build was ended after {seconds_max} s; raise limits.cycle_s_max, or load less");
+            Err(Failure::Failed(text))
+        }
+    }
+}
+
+/// How a build ended that did not fail.
+enum Built {
+    /// The segment is there.
+    Done,
+    /// It was out of time.
+    Late,
+}
+
 /// Runs the build in its own process until it ends, is out of time, or the daemon is to stop.
-fn build(job: &Job, seconds_max: u64, inbox: &mut Inbox, counts: &mut Counts) -> Result<(), Failure> {
+fn build(job: &Job, seconds_max: u64, inbox: &mut Inbox, counts: &mut Counts) -> Result<Built, Failure> {
     let worker = Worker::start(job).map_err(|e| Failure::Failed(format!("cannot start the build: {e}")))?;
     tracing::debug!(pid = worker.pid(), generation = %job.generation, "build runs");
     let deadline = after(Duration::from_secs(seconds_max));
@@ -219,7 +267,7 @@ fn build(job: &Job, seconds_max: u64, inbox: &mut Inbox, counts: &mut Counts) ->
                     *counts = all;
                     let end = worker.end();
                     tracing::debug!(end, "build ended");
-                    return Ok(());
+                    return Ok(Built::Done);
                 }
                 Ok(Message::Failed { reason, counts: all }) => {
                     counts.rows = counts.rows.max(all.rows);
@@ -233,10 +281,7 @@ fn build(job: &Job, seconds_max: u64, inbox: &mut Inbox, counts: &mut Counts) ->
                 Ok(order) => inbox.keep(order),
                 Err(_) => return Err(Failure::Stopped),
             },
-            recv(deadline) -> _ => {
-                let text = format!("the build was ended after {seconds_max} s; raise limits.cycle_s_max, or load less");
-                return Err(Failure::Failed(text));
-            }
+            recv(deadline) -> _ => return Ok(Built::Late),
         }
     }
     Err(Failure::Stopped)

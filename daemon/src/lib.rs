@@ -6,6 +6,7 @@
 //! | [`service`] | the whole: threads, start, stop |
 //! | [`cycle`] | one attempt: load → build → freeze → verify → validate → announce |
 //! | [`worker`], [`admission`] | the build in a process of its own; memory asked for first |
+//! | `idle` | work that nobody waits for |
 //! | [`verify`], [`validate`] | the bytes through the client's reader; the data against the operator's rules |
 //! | [`adopt`], [`rollback`], [`retention`] | generations that are there already |
 //! | [`alive`] | whether another daemon is |
@@ -37,6 +38,7 @@ pub mod check;
 pub mod config;
 pub mod control;
 pub mod cycle;
+mod idle;
 pub mod inbox;
 pub mod log;
 pub mod notify;

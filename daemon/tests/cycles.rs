@@ -220,3 +220,20 @@ fn a_name_that_somebody_took_first_costs_a_number_and_not_the_roll() {
     let _ = std::fs::remove_file(&taken);
     assert_eq!(rolled.unwrap().generation, Generation(3));
 }
+
+#[test]
+fn a_build_that_finds_no_idle_time_begins_anew_as_one_process_among_others() {
+    let dataset = Dataset::new();
+    let config = dataset.people().with_file_name("config.toml");
+    // A quarter of three seconds is none: the first try is late whatever it does.
+    std::fs::write(&config, "[limits]\ncycle_s_max = 3\n").unwrap();
+    let daemon = dataset.start(&["--config", config.to_str().unwrap()]);
+    let mut client = daemon.client();
+    assert_eq!(client.title("p3@example.com"), title("a", 1));
+    assert_eq!(dataset.objects(), ["", ".g1"]);
+    // The near miss: no time at all ends both tries, and nothing of them stays.
+    std::fs::write(&config, "[limits]\ncycle_s_max = 0\n").unwrap();
+    let refusal = client.roll().unwrap_err();
+    assert!(refusal.message.contains("cycle_s_max"), "{}", refusal.message);
+    assert_eq!(dataset.objects(), ["", ".g1"]);
+}

@@ -26,6 +26,7 @@ pub(super) struct File {
     pub(super) operator_group: Option<String>,
     pub(super) memory_max: Option<String>,
     pub(super) nice: Option<i32>,
+    pub(super) idle: Option<bool>,
     pub(super) threads: Option<usize>,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) preset: Option<Preset>,

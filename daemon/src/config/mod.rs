@@ -46,6 +46,8 @@ pub struct Config {
     pub memory_max: Option<u64>,
     /// Niceness of the build.
     pub nice: i32,
+    /// Whether the build first tries with the time that nobody else wants.
+    pub idle: bool,
     /// Parser threads of the build.
     pub threads: usize,
     /// Lock, rejects, state.
@@ -174,6 +176,7 @@ impl Config {
                 .map(|t| size::parse_size("memory_max", &t))
                 .transpose()?,
             nice,
+            idle: file.idle.unwrap_or(true),
             threads: file.threads.filter(|&n| n > 0).unwrap_or_else(default_threads).min(64),
             state_dir: args.state_dir.clone().or(file.state_dir).unwrap_or_else(default_state_dir),
             args: args.clone(),

@@ -16,6 +16,7 @@ use persondb_shm::{SegmentMode, SegmentWriter};
 
 use super::{Access, CHILD_ARGUMENT, Counts, Job, Message};
 use crate::admission::{Free, private_size_min, segment_size_min, text_size_min};
+use crate::idle::be_idle;
 use crate::report::chain;
 
 /// Most private memory of a build is beside the segment; this much is always allowed, or nothing could start.
@@ -53,6 +54,9 @@ fn run() -> Result<(), String> {
     }
     // Without it the build takes more of the machine than it should; that is no reason not to build.
     let _ = rustix::process::nice(job.nice);
+    if job.idle {
+        be_idle();
+    }
     let text = text_size_min(&job.input).map_err(|error| chain(&error))?;
     if let Some(memory_max) = job.memory_max {
         // The segment is shared memory, which the kernel does not count here; so it is left out of the limit.

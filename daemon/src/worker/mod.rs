@@ -55,6 +55,8 @@ pub struct Job {
     pub group: Option<u32>,
     /// Niceness.
     pub nice: i32,
+    /// Whether it takes only time that nobody else wants.
+    pub idle: bool,
     /// Most memory in bytes, segment included.
     pub memory_max: Option<u64>,
     /// The daemon: a child that has another parent is an orphan and ends.

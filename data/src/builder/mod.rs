@@ -304,13 +304,7 @@ fn attempt<T: SegmentTarget>(
     };
     let meta_size = meta_of(None)?.len();
     let mut plan = indexes.plan(&tenants, meta_size, people, &layout, &tables, tails_size);
-    if plan.section_count() > SECTION_COUNT_MAX as usize {
-        return Err(BuildError::Limit(format!(
-            "the files have so many different columns that a segment needs {} sections, and at most \
-             {SECTION_COUNT_MAX} are allowed; leave columns out, or bring the files to one header",
-            plan.section_count()
-        )));
-    }
+    check_sections(plan.section_count())?;
     target.allocate(plan.size())?;
     watch.step(Phase::Index, 2, 3);
     let bytes = target.bytes_mut();
@@ -336,6 +330,16 @@ fn attempt<T: SegmentTarget>(
     plan.stamp(&header(&inputs, &scan, tenant_count, options, people as u64), target.bytes_mut());
     watch.step(Phase::Finish, 2, 2);
     Ok(Attempt::Done(Box::new(report)))
+}
+
+fn check_sections(count: usize) -> Result<(), BuildError> {
+    if count <= SECTION_COUNT_MAX as usize {
+        return Ok(());
+    }
+    Err(BuildError::Limit(format!(
+        "the files have so many different columns that a segment needs {count} sections, and at most \
+         {SECTION_COUNT_MAX} are allowed; leave columns out, or bring the files to one header"
+    )))
 }
 
 fn meta(inputs: &Inputs, summaries: &[FileSummary], report: &Report, layout: RowsSpec) -> Meta {
