@@ -71,6 +71,8 @@ pub struct Board {
     pub last_cycle: Option<CycleReport>,
     /// A cycle is under way.
     pub cycle_running: bool,
+    /// When a build last found too little idle time.
+    pub starved_at: Option<Instant>,
 }
 
 impl Board {

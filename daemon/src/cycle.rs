@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::after;
+use crossbeam::channel::{after, never, tick};
 use crossbeam::select;
 use persondb_data::builder::{Phase, Progress};
 use persondb_protocol::control::{Refusal, RefusalKind, Rolled};
@@ -21,7 +21,7 @@ use persondb_shm::{SegmentMode, StagedSegment, boot_now_ns, unlink, wall_now_ns}
 use crate::admission::{Free, private_size_min, segment_size_min, text_size_min};
 use crate::board::{AnnounceError, Shared};
 use crate::config::Config;
-use crate::idle::while_idle;
+use crate::idle::{Share, while_idle};
 use crate::inbox::{Go, Inbox};
 use crate::report::chain;
 use crate::served::{Candidate, Served};
@@ -32,6 +32,10 @@ use crate::{notify, retention, status};
 
 /// One in so many of a cycle's seconds are for a build that takes only idle time.
 const IDLE_SHARE: u64 = 4;
+/// After a build that found too little idle time the next ones do not look for it.
+const BUSY_FOR: Duration = Duration::from_mins(10);
+/// How often a build that takes idle time is looked after.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Taken numbers that are skipped before a cycle gives up.
 const NUMBERS_SKIPPED_MAX: u32 = 1000;
 
@@ -119,7 +123,7 @@ fn attempt(
     // Written down before anything carries the number: a crash from here on only skips it.
     shared.state.note_issued(generation).map_err(|e| failed(&e))?;
     let job = job(&config, generation, load_started_boot_ns).map_err(|e| failed(&e))?;
-    let (staging, was_idle) = build_staged(&config, job, inbox, counts)?;
+    let (staging, was_idle) = build_staged(shared, &config, job, inbox, counts)?;
 
     let staged = StagedSegment::open(&staging.0).map_err(|e| failed(&e))?;
     let candidate = Candidate::open(staged, generation).map_err(|e| failed(&e))?;
@@ -209,24 +213,24 @@ fn job(config: &Config, generation: Generation, load_started_boot_ns: u64) -> st
 /// Builds under the staging name: first with idle time where that is wanted, then as one process among others.
 /// Tells whether idle time was enough.
 fn build_staged(
+    shared: &Shared,
     config: &Config,
     mut job: Job,
     inbox: &mut Inbox,
     counts: &mut Counts,
 ) -> Result<(Staging, bool), Failure> {
     let mut seconds_left = config.limits.cycle_s_max;
+    let is_busy = shared.board().starved_at.is_some_and(|at| at.elapsed() < BUSY_FOR);
+    job.idle &= !is_busy;
     if job.idle {
         let staging = Staging(config.name.staging(job.staging));
-        let seconds = seconds_left / IDLE_SHARE;
-        if let Built::Done = build(&job, seconds, inbox, counts)? {
+        let began = Instant::now();
+        if let Built::Done = build(&job, seconds_left / IDLE_SHARE, inbox, counts)? {
             return Ok((staging, true));
         }
-        tracing::warn!(
-            seconds,
-            nice = job.nice,
-            "the build found too little idle time and begins anew without"
-        );
-        seconds_left -= seconds;
+        tracing::warn!(nice = job.nice, "the build found too little idle time and begins anew without");
+        seconds_left = seconds_left.saturating_sub(began.elapsed().as_secs());
+        shared.board().starved_at = Some(Instant::now());
         job.idle = false;
     }
     let staging = Staging(config.name.staging(job.staging));
@@ -245,7 +249,7 @@ fn build_staged(
 enum Built {
     /// The segment is there.
     Done,
-    /// It was out of time.
+    /// It was out of time, or found none.
     Late,
 }
 
@@ -254,6 +258,8 @@ fn build(job: &Job, seconds_max: u64, inbox: &mut Inbox, counts: &mut Counts) ->
     let worker = Worker::start(job).map_err(|e| Failure::Failed(format!("cannot start the build: {e}")))?;
     tracing::debug!(pid = worker.pid(), generation = %job.generation, "build runs");
     let deadline = after(Duration::from_secs(seconds_max));
+    let looks = if job.idle { tick(LOOK_EVERY) } else { never() };
+    let mut share = Share::of(worker.pid());
     let mut told = Told { phase: None, at: Instant::now() };
     // Orders are only kept here, so the loop ends as soon as one of them is a stop.
     while inbox.go() == Go::On {
@@ -280,6 +286,9 @@ fn build(job: &Job, seconds_max: u64, inbox: &mut Inbox, counts: &mut Counts) ->
             recv(inbox.receiver()) -> order => match order {
                 Ok(order) => inbox.keep(order),
                 Err(_) => return Err(Failure::Stopped),
+            },
+            recv(looks) -> _ => if share.is_starved() {
+                return Ok(Built::Late);
             },
             recv(deadline) -> _ => return Ok(Built::Late),
         }

@@ -6,7 +6,9 @@
 //! cores, 999 of 1,000 took 1.4 ms at most during a build at niceness 10 and 60 microseconds during one that is idle.
 //!
 //! The way is one-way without privileges, so it is taken in a process or thread of its own; and where nobody leaves
-//! time, such work does not end.
+//! time, such work does not end: [`Share`] notices.
+
+use std::time::{Duration, Instant};
 
 use thread_priority::ThreadPriority;
 use thread_priority::unix::{
@@ -32,4 +34,93 @@ pub(crate) fn while_idle<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         });
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+/// Shortest time over which a process is judged.
+const WINDOW_MIN: Duration = Duration::from_secs(1);
+/// And the part of its whole time, 1 in so many: work that is far on is not given up for a moment.
+const WINDOW_SHARE: u32 = 4;
+/// It is starved when it waits for a processor so many times as long as it runs.
+const WAIT_FACTOR: u64 = 4;
+
+/// Watches how much of the machine a process gets.
+#[derive(Debug)]
+pub(crate) struct Share {
+    pid: u32,
+    started: Instant,
+    since: Instant,
+    before: (u64, u64),
+}
+
+impl Share {
+    /// From now on.
+    pub(crate) fn of(pid: u32) -> Self {
+        let now = Instant::now();
+        Self { pid, started: now, since: now, before: ran_and_waited(pid).unwrap_or_default() }
+    }
+
+    /// Whether it has waited nearly all the time since it was last judged. `false` while that is too short a time,
+    /// and where the kernel does not tell.
+    pub(crate) fn is_starved(&mut self) -> bool {
+        let window = self.since.elapsed();
+        if window < WINDOW_MIN.max(self.started.elapsed() / WINDOW_SHARE) {
+            return false;
+        }
+        let Some(now) = ran_and_waited(self.pid) else { return false };
+        let (ran, waited) = (now.0.saturating_sub(self.before.0), now.1.saturating_sub(self.before.1));
+        (self.since, self.before) = (Instant::now(), now);
+        u128::from(waited) > window.as_nanos() / 2 && waited > ran.saturating_mul(WAIT_FACTOR)
+    }
+}
+
+/// Nanoseconds that the threads of a process ran, and waited for a processor (`/proc/PID/task/TID/schedstat`).
+fn ran_and_waited(pid: u32) -> Option<(u64, u64)> {
+    let mut sum = (0_u64, 0_u64);
+    for task in std::fs::read_dir(format!("/proc/{pid}/task")).ok()? {
+        // A thread that has ended meanwhile.
+        let Ok(text) = std::fs::read_to_string(task.ok()?.path().join("schedstat")) else { continue };
+        let mut numbers = text.split_ascii_whitespace().map(str::parse::<u64>);
+        let (ran, waited) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        sum = (sum.0.saturating_add(ran), sum.1.saturating_add(waited));
+    }
+    Some(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn idle_threads_beside_busy_ones_are_starved_and_busy_ones_are_not() {
+        let stop = AtomicBool::new(false);
+        let spin = || {
+            while !stop.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        };
+        std::thread::scope(|scope| {
+            let mut share = Share::of(std::process::id());
+            assert!(!share.is_starved(), "too short a time");
+            // Asleep: neither runs nor waits.
+            std::thread::sleep(WINDOW_MIN);
+            assert!(!share.is_starved());
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            for _ in 0..cores {
+                scope.spawn(spin);
+            }
+            std::thread::sleep(WINDOW_MIN);
+            assert!(!share.is_starved(), "as many threads as cores");
+            for _ in 0..16 * cores {
+                scope.spawn(|| {
+                    be_idle();
+                    spin();
+                });
+            }
+            std::thread::sleep(WINDOW_MIN + WINDOW_MIN);
+            assert!(share.is_starved(), "sixteen times as many that nobody leaves time");
+            stop.store(true, Ordering::Relaxed);
+        });
+    }
 }
