@@ -34,6 +34,8 @@ use crate::{notify, retention, status};
 const IDLE_SHARE: u64 = 4;
 /// After a build that found too little idle time the next ones do not look for it.
 const BUSY_FOR: Duration = Duration::from_mins(10);
+/// Least time that a check gets that takes idle time only.
+const IDLE_VERIFY_SECONDS_MIN: u64 = 10;
 /// How often a build that takes idle time is looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Taken numbers that are skipped before a cycle gives up.
@@ -128,8 +130,7 @@ fn attempt(
     let staged = StagedSegment::open(&staging.0).map_err(|e| failed(&e))?;
     let candidate = Candidate::open(staged, generation).map_err(|e| failed(&e))?;
     notify::status("verifying");
-    let mut verify = || verify(inbox, candidate.segment(), started, config.limits.cycle_s_max);
-    let verified = if was_idle { while_idle(verify) } else { verify() };
+    let verified = verify_staged(&config, inbox, &candidate, started, was_idle);
     verified.map_err(|error| match error {
         Unverified::Stopped => Failure::Stopped,
         error => failed(&error),
@@ -243,6 +244,27 @@ fn build_staged(
             Err(Failure::Failed(text))
         }
     }
+}
+
+/// Verifies what was built: first with idle time where that was enough to build it.
+fn verify_staged(
+    config: &Config,
+    inbox: &mut Inbox,
+    candidate: &Candidate,
+    started: Instant,
+    was_idle: bool,
+) -> Result<(), Unverified> {
+    if was_idle {
+        // To read it takes a small part of what it took to build it; longer, and somebody else wants all the time.
+        let seconds_max = started.elapsed().as_secs().max(IDLE_VERIFY_SECONDS_MIN);
+        match while_idle(|| verify(inbox, candidate.segment(), Instant::now(), seconds_max)) {
+            Err(Unverified::Overdue { .. }) => {
+                tracing::warn!("the check found too little idle time and begins anew");
+            }
+            other => return other,
+        }
+    }
+    verify(inbox, candidate.segment(), started, config.limits.cycle_s_max)
 }
 
 /// How a build ended that did not fail.
