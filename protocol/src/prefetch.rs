@@ -4,14 +4,24 @@
 ///
 /// Shared memory does it; for other bytes it may do nothing. It is a hint: an offset beyond the end is ignored.
 pub trait Prefetch: AsRef<[u8]> {
+    /// Asks for the cache line at `offset` of such bytes, for whoever only borrows them.
+    fn prefetch_of(bytes: &[u8], offset: usize);
+
     /// Asks for the cache line at `offset`.
-    fn prefetch(&self, offset: usize);
+    #[inline]
+    fn prefetch(&self, offset: usize) {
+        Self::prefetch_of(self.as_ref(), offset);
+    }
 }
 
 impl Prefetch for Vec<u8> {
-    fn prefetch(&self, _: usize) {}
+    fn prefetch_of(_: &[u8], _: usize) {}
 }
 
 impl Prefetch for &[u8] {
-    fn prefetch(&self, _: usize) {}
+    fn prefetch_of(_: &[u8], _: usize) {}
+}
+
+impl Prefetch for &Vec<u8> {
+    fn prefetch_of(_: &[u8], _: usize) {}
 }

@@ -2,11 +2,9 @@
 
 use wide::u8x16;
 
-use super::KeyBuffer;
-
 /// Longest address that goes this way: its marks are the bits of a word. And 64 bytes with a local part before
 /// them leave no domain a label of more than 62.
-const SIZE_MAX: usize = 64;
+pub(super) const USUAL_SIZE_MAX: usize = 64;
 /// Bytes that are looked at together.
 const STEP: usize = 16;
 
@@ -22,17 +20,14 @@ struct Marks {
 }
 
 /// The key of an address as nearly all are: at most 64 letters, digits and `.-_`, one `@`, nothing around. None
-/// for any other, whatever it is; `out` is then of no use. Returns the place of the `@`.
+/// for any other, whatever it is; `out` is then of no use. Returns the place of the `@`; the key is as long as the
+/// address.
 #[inline]
-pub(super) fn append_usual(address: &str, out: &mut KeyBuffer) -> Option<usize> {
-    let mut key = [0; SIZE_MAX];
+pub(super) fn write_usual(address: &str, out: &mut [u8; USUAL_SIZE_MAX]) -> Option<usize> {
     let (Marks { at, .. }, _) = marks(address, |start, lower| {
-        *key.get_mut(start..)?.first_chunk_mut()? = lower;
+        *out.get_mut(start..)?.first_chunk_mut()? = lower;
         Some(())
     })?;
-    // A copy of fixed size needs no loop.
-    out.extend_from_slice(&key);
-    out.truncate(address.len());
     Some(at.trailing_zeros() as usize)
 }
 
@@ -66,13 +61,13 @@ fn marks(address: &str, mut keep: impl FnMut(usize, [u8; STEP]) -> Option<()>) -
     let mut marks = Marks::default();
     if let Some(last) = bytes.last_chunk::<STEP>() {
         let mut start = 0;
-        for chunk in bytes.get(..size.min(SIZE_MAX))?.as_chunks::<STEP>().0 {
+        for chunk in bytes.get(..size.min(USUAL_SIZE_MAX))?.as_chunks::<STEP>().0 {
             keep(start, mark(*chunk, start, &mut marks))?;
             start += STEP;
         }
         // Of a longer one this is beyond the bits.
         let start = size - STEP;
-        if start >= SIZE_MAX {
+        if start >= USUAL_SIZE_MAX {
             return None;
         }
         keep(start, mark(*last, start, &mut marks))?;
@@ -82,7 +77,7 @@ fn marks(address: &str, mut keep: impl FnMut(usize, [u8; STEP]) -> Option<()>) -
         keep(0, mark(chunk, 0, &mut marks))?;
     }
     let Marks { usual, at, dot, .. } = marks;
-    let all = u64::MAX.checked_shr(u32::try_from(SIZE_MAX.checked_sub(size)?).ok()?)?;
+    let all = u64::MAX.checked_shr(u32::try_from(USUAL_SIZE_MAX.checked_sub(size)?).ok()?)?;
     // A dot at the end, or behind another or the `@`: the long way tells what it is.
     let is_usual = usual == all && at.is_power_of_two() && dot & (dot | at) << 1 == 0;
     let ends_well = at & 1 == 0 && (at | dot) & (all ^ all >> 1) == 0;

@@ -10,17 +10,17 @@ use persondb_protocol::Prefetch;
 use super::key_index::Probe;
 use super::rows::RowRef;
 use super::{Hits, LookupError, Scope, Segment};
-use crate::normalize::{AddressKey, KeyBuffer, address_key};
+use crate::normalize::{AddressKey, KeyBuffer, UsualKey, address_key};
 
 /// Keys that are under way together: more do not fit the core's miss buffers several times over.
 const BATCH_SIZE: usize = 32;
 
 /// One key of a batch on its way.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Asked {
+    /// Others than usual addresses are looked up when it is their turn.
+    key: UsualKey,
     hash: u64,
-    /// Place of the `@`; `None` for what is no address.
-    at: Option<usize>,
     probe: Probe,
 }
 
@@ -33,14 +33,28 @@ impl<B: Prefetch> Segment<B> {
     ///
     /// # Errors
     /// [`LookupError`]: corrupt bytes, or too many candidates.
+    #[inline]
     pub fn get(&self, address: &str, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
-        let (mut key, mut asked) = (KeyBuffer::new(), Asked::default());
-        if let Some(key) = address_key(address, &mut key) {
-            asked.at = Some(key.at());
-            asked.hash = self.view.hasher.address(key.bytes());
+        match UsualKey::new().fill(address) {
+            Some(key) => self.get_key(&key, scope),
+            None => self.get_unusual(address, scope),
         }
-        self.probe(&mut asked);
-        self.answer(&key, &asked, scope)
+    }
+
+    /// [`Self::get`] for what is no usual address, if it is one at all.
+    fn get_unusual(&self, address: &str, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
+        let mut buffer = KeyBuffer::new();
+        match address_key(address, &mut buffer) {
+            Some(key) => self.get_key(&key, scope),
+            None => Ok(Hits::default()),
+        }
+    }
+
+    #[inline]
+    fn get_key(&self, key: &AddressKey<'_>, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
+        let hash = self.view.hasher.address(key.bytes());
+        let probe = self.probe(hash);
+        self.answer(key, hash, &probe, scope)
     }
 
     /// [`Self::get`] for each of the addresses, in their order: `visit` is called with the place of each and
@@ -52,48 +66,51 @@ impl<B: Prefetch> Segment<B> {
         scope: Scope<'_>,
         mut visit: impl FnMut(usize, Result<Hits<'s>, LookupError>),
     ) {
-        let mut keys: [KeyBuffer; BATCH_SIZE] = std::array::from_fn(|_| KeyBuffer::new());
-        let mut asked = [Asked::default(); BATCH_SIZE];
+        let mut asked = [Asked { key: UsualKey::new(), hash: 0, probe: Probe::default() }; BATCH_SIZE];
         for (number, batch) in addresses.chunks(BATCH_SIZE).enumerate() {
-            for ((address, key), asked) in batch.iter().zip(&mut keys).zip(&mut asked) {
-                self.ask(address.as_ref(), key, asked);
+            let asked = &mut asked[..batch.len()];
+            for (address, asked) in batch.iter().zip(&mut *asked) {
+                self.ask(address.as_ref(), asked);
             }
-            for asked in &mut asked[..batch.len()] {
-                self.probe(asked);
+            for asked in &mut *asked {
+                if asked.key.key().is_some() {
+                    asked.probe = self.probe(asked.hash);
+                }
             }
-            for asked in &asked[..batch.len()] {
+            for asked in &*asked {
                 self.ask_for_parts(asked);
             }
-            for (place, (key, asked)) in keys.iter().zip(&asked).take(batch.len()).enumerate() {
-                visit(number * BATCH_SIZE + place, self.answer(key, asked, scope));
+            for (place, (address, asked)) in batch.iter().zip(&*asked).enumerate() {
+                let answer = match asked.key.key() {
+                    Some(key) => self.answer(&key, asked.hash, &asked.probe, scope),
+                    None => self.get_unusual(address.as_ref(), scope),
+                };
+                visit(number * BATCH_SIZE + place, answer);
             }
         }
     }
 
     #[inline]
-    fn ask(&self, address: &str, key: &mut KeyBuffer, asked: &mut Asked) {
+    fn ask(&self, address: &str, asked: &mut Asked) {
         let view = &self.view;
-        asked.at = None;
-        if let Some(key) = address_key(address, key) {
-            asked.at = Some(key.at());
+        asked.probe = Probe::default();
+        if let Some(key) = asked.key.fill(address) {
             asked.hash = view.hasher.address(key.bytes());
             let index = &view.address_index;
             self.bytes.prefetch(index.range.start + index.layout.bucket_offset(asked.hash));
         }
     }
 
+    /// Reads the key's line of the index, and asks for the rows of its candidates.
     #[inline]
-    fn probe(&self, asked: &mut Asked) {
-        if asked.at.is_none() {
-            return;
-        }
-        let view = &self.view;
-        let index = &view.address_index;
+    fn probe(&self, hash: u64) -> Probe {
+        let index = &self.view.address_index;
         let section = self.bytes.as_ref().get(index.range.clone()).unwrap_or_default();
-        asked.probe = index.layout.probe(section, asked.hash);
-        for &ordinal in asked.probe.ordinals() {
+        let probe = index.layout.probe(section, hash);
+        for &ordinal in probe.ordinals() {
             self.ask_for_row(ordinal);
         }
+        probe
     }
 
     /// Asks for the row of a candidate, and the line that leads to the tail: both are known from the ordinal.
@@ -118,27 +135,40 @@ impl<B: Prefetch> Segment<B> {
     }
 
     #[inline]
-    fn answer<'s>(
-        &'s self,
-        key: &KeyBuffer,
-        asked: &Asked,
+    fn answer(
+        &self,
+        key: &AddressKey<'_>,
+        hash: u64,
+        probe: &Probe,
         scope: Scope<'_>,
-    ) -> Result<Hits<'s>, LookupError> {
-        let Some(at) = asked.at else { return Ok(Hits::default()) };
+    ) -> Result<Hits<'_>, LookupError> {
+        if probe.is_absent() && !self.parts().may_be_looser(key) {
+            return Ok(Hits::default());
+        }
+        self.compare_all(key, hash, probe, scope)
+    }
+
+    /// Compares the candidates with the key, and tries looser keys where nobody has it.
+    fn compare_all(
+        &self,
+        key: &AddressKey<'_>,
+        hash: u64,
+        probe: &Probe,
+        scope: Scope<'_>,
+    ) -> Result<Hits<'_>, LookupError> {
         let parts = self.parts();
-        let key = AddressKey::kept(key, at);
-        let hits = if asked.probe.is_whole {
+        let hits = if probe.is_whole {
             let mut hits = Hits::default();
-            for &ordinal in asked.probe.ordinals() {
-                parts.compare(ordinal, &key, scope, &mut hits)?;
+            for &ordinal in probe.ordinals() {
+                parts.compare(ordinal, key, scope, &mut hits)?;
             }
             hits.sort();
             hits
         } else {
-            parts.with_address(&key, asked.hash, scope)?
+            parts.with_address(key, hash, scope)?
         };
-        if hits.is_empty() && parts.may_be_looser(&key) {
-            return parts.with_looser_address(&key, scope);
+        if hits.is_empty() && parts.may_be_looser(key) {
+            return parts.with_looser_address(key, scope);
         }
         Ok(hits)
     }

@@ -85,6 +85,12 @@ impl Probe {
     pub(crate) fn ordinals(&self) -> &[u32] {
         self.ordinals.get(..self.count).unwrap_or_default()
     }
+
+    /// Whether nobody has the key.
+    #[inline]
+    pub(crate) fn is_absent(&self) -> bool {
+        self.is_whole && self.count == 0
+    }
 }
 
 /// What the head says, checked once when the segment is opened: small, and owns nothing of the bytes.

@@ -60,7 +60,13 @@ pub(super) fn keep(
 
 /// Calls `read` with the address of this person, if it was kept.
 #[inline]
-pub(super) fn read<R>(of: (u64, u32), read: impl FnOnce(&str) -> R) -> Result<Option<R>, Corrupt> {
+pub(super) fn read<R>(of: (u64, u32), read: impl FnOnce(&[u8]) -> R) -> Option<R> {
+    LAST.with_borrow(|last| (last.of == of).then(|| read(last.text.bytes())))
+}
+
+/// [`read`] for text.
+#[inline]
+pub(super) fn read_text<R>(of: (u64, u32), read: impl FnOnce(&str) -> R) -> Result<Option<R>, Corrupt> {
     LAST.with_borrow(|last| {
         if last.of != of {
             return Ok(None);

@@ -50,8 +50,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::input::Canonical;
-use persondb_protocol::Generation;
 use persondb_protocol::layout::{SectionEntry, SectionKind, SegmentHeader};
+use persondb_protocol::{Generation, Prefetch};
 
 use column::TextCodec;
 use column::dictionary::Dictionary;
@@ -153,6 +153,8 @@ pub(crate) struct View {
     lookalike_index: Index,
     people_count: u32,
     hasher: KeyHasher,
+    /// Asks for a cache line of the bytes.
+    ask: fn(&[u8], usize),
 }
 
 /// A section that is a key index.
@@ -169,17 +171,19 @@ pub(crate) struct Parts<'a> {
     view: &'a View,
 }
 
-impl<B: AsRef<[u8]>> Segment<B> {
+impl<B: Prefetch> Segment<B> {
     /// Checks header, table, bounds of every section, index heads and metadata; not the checksums of
     /// contents, which [`Self::verify`] compares once per generation.
     ///
     /// # Errors
     /// [`OpenError::Version`] for other layouts, [`OpenError::Corrupt`] for anything that does not fit.
     pub fn open(bytes: B) -> Result<Self, OpenError> {
-        let view = View::open(bytes.as_ref())?;
+        let view = View::open(bytes.as_ref(), B::prefetch_of)?;
         Ok(Self { bytes, view })
     }
+}
 
+impl<B: AsRef<[u8]>> Segment<B> {
     /// The bytes below.
     #[must_use]
     pub fn bytes(&self) -> &B {
@@ -242,7 +246,7 @@ impl<B: AsRef<[u8]>> Segment<B> {
 }
 
 impl View {
-    fn open(bytes: &[u8]) -> Result<Self, OpenError> {
+    fn open(bytes: &[u8], ask: fn(&[u8], usize)) -> Result<Self, OpenError> {
         let image = image::Image::open(bytes)?;
         let range = |kind| image.section(kind).map(|(range, _)| range);
         let index = |kind| {
@@ -292,6 +296,7 @@ impl View {
             lookalike_index: index(SectionKind::LookalikeIndex)?,
             people_count,
             hasher: KeyHasher::new(image.header.hash_seed.get()),
+            ask,
             meta,
             image,
         };
@@ -341,6 +346,12 @@ pub(crate) fn roles(columns: &Columns) -> rows::Roles {
 impl<'a> Parts<'a> {
     fn slice(&self, range: &Range<usize>) -> Result<&'a [u8], Corrupt> {
         self.bytes.get(range.clone()).ok_or_else(|| Corrupt::new("section beyond the segment"))
+    }
+
+    /// Asks for the cache line at `offset` of the segment, for what is read soon.
+    #[inline]
+    fn ask_for(&self, offset: usize) {
+        (self.view.ask)(self.bytes, offset);
     }
 
     /// Calls `visit` with every ordinal that may have the key: [`key_index::IndexLayout::candidates`].

@@ -331,7 +331,7 @@ impl<'a> PersonRef<'a> {
     /// a key, so there is nothing around it.
     #[inline]
     fn read_compared_email(&self, out: &mut String) -> Result<bool, Corrupt> {
-        let read = last_values::read((self.parts.view.number, self.ordinal), |email| {
+        let read = last_values::read_text((self.parts.view.number, self.ordinal), |email| {
             out.clear();
             out.push_str(email);
         });

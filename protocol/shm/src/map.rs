@@ -144,8 +144,8 @@ impl SegmentMap {
 
 impl Prefetch for SegmentMap {
     #[inline]
-    fn prefetch(&self, offset: usize) {
-        prefetch_read(self.as_ref(), offset);
+    fn prefetch_of(bytes: &[u8], offset: usize) {
+        prefetch_read(bytes, offset);
     }
 }
 

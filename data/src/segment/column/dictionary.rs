@@ -124,6 +124,22 @@ impl Dictionary {
         Ok(true)
     }
 
+    /// Appends a value. A short one is copied with its whole slot and cut, which needs no loop.
+    #[inline]
+    pub(crate) fn append(&self, segment: &[u8], code: u64, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        let slot = self.slot(segment, code)?;
+        if let Some((mark, text)) = slot.first_chunk::<SLOT_NAMES>().and_then(|slot| slot.split_first())
+            && usize::from(mark & !LETTERS) <= text.len()
+        {
+            let end = out.len() + usize::from(mark & !LETTERS);
+            out.extend_from_slice(text);
+            out.truncate(end);
+            return Ok(());
+        }
+        out.extend_from_slice(self.get(segment, code)?.text);
+        Ok(())
+    }
+
     /// The value with this code, from 0, in the bytes of the segment. O(1), one cache line for short ones.
     #[inline]
     pub(crate) fn get<'a>(&self, segment: &'a [u8], code: u64) -> Result<Entry<'a>, Corrupt> {
@@ -144,6 +160,11 @@ impl Dictionary {
     ) -> Option<&'a [u8; SIZE]> {
         let code = usize::try_from(code).ok().filter(|&code| code < self.count && self.slot_size == SIZE)?;
         segment.get(self.start + code * SIZE..)?.first_chunk()
+    }
+
+    /// Bytes of all slots and texts.
+    pub(crate) fn size(&self) -> usize {
+        self.texts.end - self.start
     }
 
     /// Where in the segment the slot of a code stands, for prefetching.

@@ -29,6 +29,7 @@
 //! every column depend on those before it).
 
 mod addresses;
+mod ahead;
 mod row_ref;
 mod short;
 
@@ -155,6 +156,8 @@ pub(crate) struct SchemaRow {
     email: Option<u16>,
     /// Other columns that addresses stand in.
     more_addresses: Vec<u16>,
+    /// Columns that are asked for before all are read.
+    far: Vec<u16>,
 }
 
 /// A name that templates refer to, with the short way to it.
@@ -239,13 +242,15 @@ impl Rows {
             }
             let at = |place: Option<u16>| place.and_then(|place| by_place.get(usize::from(place)).copied());
             let others = roles.addresses.iter().filter(|&&place| roles.email != Some(place));
-            let schema = SchemaRow {
+            let mut schema = SchemaRow {
                 more_addresses: others.filter_map(|&place| at(Some(place))).collect(),
                 names: roles.names.map(|place| Name::of(at(place)?, &opened)),
                 email: at(roles.email),
                 columns: opened,
                 by_place,
+                far: Vec::new(),
             };
+            schema.far = schema.far_columns();
             schema.check_references()?;
             schemas.push(schema);
         }

@@ -10,7 +10,7 @@ use crate::segment::column::short::ShortText;
 use crate::segment::column::{TemplateSet, TextCodec, bits, slug};
 use crate::segment::runs::Run;
 use crate::segment::tails::{Tails, take_part};
-use crate::segment::{Corrupt, Parts};
+use crate::segment::{Corrupt, Parts, last_values};
 
 /// Values that are put together before they are checked.
 const TOGETHER_MAX: usize = 32;
@@ -25,6 +25,14 @@ pub(crate) struct RowRef<'a> {
     pub(super) schema_number: u16,
     /// Once it was looked for.
     known_run: Cell<Option<Run>>,
+}
+
+/// A colleague whose address is a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    pub(super) ordinal: u32,
+    /// Whether the value is the address in lower case.
+    is_lower: bool,
 }
 
 impl<'a> RowRef<'a> {
@@ -130,18 +138,28 @@ impl<'a> RowRef<'a> {
         scratch: &mut Vec<u8>,
         mut visit: impl FnMut(usize, &str) -> Result<(), Corrupt>,
     ) -> Result<(), Corrupt> {
+        // What cannot be asked for is found out when it is read.
+        let _ = self.ask_for_far();
         let mut tail: Option<&[u8]> = None;
-        for columns in self.schema.columns.chunks(TOGETHER_MAX) {
+        for (chunk, columns) in self.schema.columns.chunks(TOGETHER_MAX).enumerate() {
+            let email =
+                self.schema.email.map(|number| usize::from(number).wrapping_sub(chunk * TOGETHER_MAX));
             let mut ends = [0; TOGETHER_MAX];
             scratch.clear();
-            for (column, end) in columns.iter().zip(&mut ends) {
+            for (number, (column, end)) in columns.iter().zip(&mut ends).enumerate() {
                 let code = self.code(column)?;
                 let tail = match &mut tail {
                     Some(tail) => tail,
                     None if column.codec.has_part(code) => tail.insert(self.tail()?),
                     None => &mut &[][..],
                 };
-                self.decode(column, code, tail, scratch)?;
+                if email == Some(number) && self.append_compared_email(scratch) {
+                    if column.codec.has_part(code) {
+                        column.codec.skip(code, tail)?;
+                    }
+                } else {
+                    self.decode(column, code, tail, scratch)?;
+                }
                 *end = scratch.len();
             }
             let text = utf8(scratch)?;
@@ -153,6 +171,13 @@ impl<'a> RowRef<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Appends the primary address, if a look-up has just put it together.
+    #[inline]
+    fn append_compared_email(&self, out: &mut Vec<u8>) -> bool {
+        let of = (self.parts.view.number, self.ordinal);
+        last_values::read(of, |email| out.extend_from_slice(email)).is_some()
     }
 
     /// Appends the primary address: what a look-up compares.
@@ -234,15 +259,32 @@ impl<'a> RowRef<'a> {
         tail: &mut &'a [u8],
         out: &mut Vec<u8>,
     ) -> Result<(), Corrupt> {
-        let text = &column.text;
         match &column.codec {
             Codec::Dictionary { dictionary, rest: false } if code != 0 => {
-                out.extend_from_slice(dictionary.get(self.parts.bytes, code - 1)?.text);
-                Ok(())
+                dictionary.append(self.parts.bytes, code - 1, out)
             }
+            Codec::Dictionary { dictionary, rest: true } if code & 1 == 0 => match code >> 1 {
+                0 => Ok(()),
+                place => dictionary.append(self.parts.bytes, place - 1, out),
+            },
+            Codec::Empty => Ok(()),
+            _ => self.decode_made(column, code, tail, out),
+        }
+    }
+
+    /// [`Self::decode`] for what is more than an entry of a dictionary.
+    fn decode_made(
+        &self,
+        column: &Column,
+        code: u64,
+        tail: &mut &'a [u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Corrupt> {
+        let text = &column.text;
+        match &column.codec {
             Codec::Dictionary { dictionary, rest: true } => {
                 if let Some(place) = (code >> 1).checked_sub(1) {
-                    out.extend_from_slice(dictionary.get(self.parts.bytes, place)?.text);
+                    dictionary.append(self.parts.bytes, place, out)?;
                 }
                 if code & 1 == 1 { text.decode(take_part(tail)?, out) } else { Ok(()) }
             }
@@ -268,7 +310,6 @@ impl<'a> RowRef<'a> {
                 None => Ok(()),
                 Some(place) => self.decode_link(place, out),
             },
-            Codec::Empty => Ok(()),
             _ => text.decode(take_part(tail)?, out),
         }
     }
@@ -302,18 +343,33 @@ impl<'a> RowRef<'a> {
 
     /// Appends the address of a colleague.
     fn decode_link(&self, place: u64, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        let link = self.link(place)?;
+        let start = out.len();
+        let colleague = Self::open(self.parts, link.ordinal)?;
+        // Of the same tenant.
+        colleague.known_run.set(Some(self.run()?));
+        let mut short = ShortText::new();
+        if colleague.short_email(&mut short).is_some() {
+            out.extend_from_slice(short.bytes());
+        } else {
+            colleague.read_email(out)?;
+        }
+        if link.is_lower {
+            out.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
+        }
+        Ok(())
+    }
+
+    /// The colleague at `place` of the run's.
+    #[inline]
+    pub(super) fn link(&self, place: u64) -> Result<Link, Corrupt> {
         let none = || Corrupt::new("no such link");
         let links = self.parts.bytes.get(self.parts.view.links.clone()).ok_or_else(none)?;
         let place = place.checked_add(u64::from(self.run()?.first_link));
         let at = place.and_then(|place| usize::try_from(place).ok()?.checked_mul(4)).ok_or_else(none)?;
         let link = links.get(at..).and_then(|links| links.first_chunk::<4>()).ok_or_else(none)?;
         let link = u32::from_le_bytes(*link);
-        let start = out.len();
-        Self::open(self.parts, link >> 1)?.read_email(out)?;
-        if link & 1 == 1 {
-            out.get_mut(start..).ok_or_else(none)?.make_ascii_lowercase();
-        }
-        Ok(())
+        Ok(Link { ordinal: link >> 1, is_lower: link & 1 == 1 })
     }
 
     #[inline]

@@ -1,7 +1,5 @@
 //! Values of a row by the [short way](crate::segment::column::short).
 
-use persondb_protocol::Prefetch;
-
 use super::{Codec, NAME_COUNT, Name, RowRef};
 use crate::segment::column::dictionary::{SLOT_DOMAINS, SLOT_NAMES};
 use crate::segment::column::short::{ShortText, Step};
@@ -65,30 +63,6 @@ impl<'a> RowRef<'a> {
             }
             _ => None,
         }
-    }
-
-    /// Asks for the lines of memory that the person's names and address are made of, but for the row itself.
-    #[inline]
-    pub(crate) fn prefetch(&self, segment: &impl Prefetch) -> Usual {
-        let view = self.parts.view;
-        let mut is_in_tail = false;
-        for name in self.schema.names.iter().flatten() {
-            let code = name.code.read(self.bytes)?;
-            match (&name.dictionary, code.checked_sub(1)) {
-                (Some(dictionary), Some(place)) => segment.prefetch(dictionary.slot_offset(place)),
-                _ => is_in_tail = true,
-            }
-        }
-        let email = self.schema.columns.get(usize::from(self.schema.email?))?;
-        let code = email.code.read(self.bytes)?;
-        if let Codec::Address { template_width, .. } = &email.codec {
-            let place = u64::from(self.run().ok()?.first_domain) + (code >> template_width);
-            segment.prefetch(view.mail_domains.slot_offset(place));
-        }
-        if is_in_tail || email.codec.has_part(code) {
-            segment.prefetch(view.tails.start + self.tail_start().ok()?);
-        }
-        Some(())
     }
 
     #[inline]

@@ -1,0 +1,76 @@
+//! Lines of memory that a row leads to, asked for before they are read.
+
+use persondb_protocol::Prefetch;
+
+use super::{Codec, RowRef, SchemaRow};
+
+/// A dictionary of more bytes is not nearby, as it does not fit a core's first cache.
+const NEARBY_MAX: usize = 1 << 15;
+
+impl SchemaRow {
+    /// Columns whose values stand in lines of their own, but for names: whoever found the person has read those.
+    pub(super) fn far_columns(&self) -> Vec<u16> {
+        let is_name = |number| self.names.iter().flatten().any(|name| name.column == number);
+        let is_far = |codec: &Codec| match codec {
+            Codec::Link => true,
+            Codec::Dictionary { dictionary, .. } => dictionary.size() > NEARBY_MAX,
+            _ => false,
+        };
+        let columns = (0_u16..).zip(&self.columns);
+        let far = columns.filter(|(number, column)| is_far(&column.codec) && !is_name(*number));
+        far.map(|(number, _)| number).collect()
+    }
+}
+
+impl RowRef<'_> {
+    /// Asks for what all columns are made of besides the names. One after the other they would be waited for.
+    pub(super) fn ask_for_far(&self) -> Option<()> {
+        let parts = self.parts;
+        for &number in &self.schema.far {
+            let column = self.schema.columns.get(usize::from(number))?;
+            let code = column.code.read(self.bytes)?;
+            match &column.codec {
+                Codec::Link => {
+                    if let Some(link) = code.checked_sub(2).and_then(|place| self.link(place).ok()) {
+                        let row =
+                            parts.view.row_bytes.start + link.ordinal as usize * parts.view.rows.row_size;
+                        parts.ask_for(row);
+                        parts.ask_for(row + parts.view.rows.row_size);
+                    }
+                }
+                Codec::Dictionary { dictionary, rest } => {
+                    let place = if *rest { code >> 1 } else { code };
+                    if let Some(place) = place.checked_sub(1) {
+                        parts.ask_for(dictionary.slot_offset(place));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Some(())
+    }
+
+    /// Asks for the lines of memory that the person's names and address are made of, but for the row itself.
+    #[inline]
+    pub(crate) fn prefetch(&self, segment: &impl Prefetch) -> Option<()> {
+        let view = self.parts.view;
+        let mut is_in_tail = false;
+        for name in self.schema.names.iter().flatten() {
+            let code = name.code.read(self.bytes)?;
+            match (&name.dictionary, code.checked_sub(1)) {
+                (Some(dictionary), Some(place)) => segment.prefetch(dictionary.slot_offset(place)),
+                _ => is_in_tail = true,
+            }
+        }
+        let email = self.schema.columns.get(usize::from(self.schema.email?))?;
+        let code = email.code.read(self.bytes)?;
+        if let Codec::Address { template_width, .. } = &email.codec {
+            let place = u64::from(self.run().ok()?.first_domain) + (code >> template_width);
+            segment.prefetch(view.mail_domains.slot_offset(place));
+        }
+        if is_in_tail || email.codec.has_part(code) {
+            segment.prefetch(view.tails.start + self.tail_start().ok()?);
+        }
+        Some(())
+    }
+}
