@@ -11,8 +11,9 @@
 //! | [`figures`], [`machine`] | what was measured, and where |
 //! | [`message`] | matching of messages beside a single look-up |
 //! | [`packed`] | how small the CSV gets |
-//! | [`text`], [`svg`] | table and chart; JSON is the figures as they are |
+//! | [`text`], [`svg`], [`curve`] | table, chart, size against time; JSON is the figures as they are |
 
+mod curve;
 mod fence;
 mod figures;
 mod machine;
@@ -74,6 +75,9 @@ pub(crate) struct Args {
     /// Also write a chart here.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Also write here how many bytes a person buy which time of a hit, as a chart.
+    #[arg(long, value_name = "FILE")]
+    curve: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
@@ -89,9 +93,11 @@ fn main() -> Result<()> {
         json.push(b'\n');
         fs::write(path, json).with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    if let Some(path) = &args.svg {
-        fs::write(path, svg::svg(&results))
-            .with_context(|| format!("{} cannot be written", path.display()))?;
+    for (path, chart) in [(&args.svg, svg::svg as fn(&_) -> _), (&args.curve, curve::svg)] {
+        if let Some(path) = path {
+            fs::write(path, chart(&results))
+                .with_context(|| format!("{} cannot be written", path.display()))?;
+        }
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::figures::{Figure, Measured, Results};
 use crate::peer::{Asked, BATCH_SIZE, Looping};
 use crate::text::short;
 
-const WIDTH: f64 = 960.0;
+pub(crate) const WIDTH: f64 = 960.0;
 /// Between the border and everything else.
 const MARGIN: f64 = 16.0;
 const HEADER_HEIGHT: f64 = 58.0;
@@ -30,7 +30,7 @@ const SHOWN: [(Asked, Looping); 4] = [
 
 /// On its background each bar has a contrast of at least 3 : 1, and text of more than 7 : 1. Who knows no
 /// style sheets sees the attributes: a light chart.
-const STYLE: &str = "<style>\
+pub(crate) const STYLE: &str = "<style>\
     .page{fill:#fff;stroke:#d0d7de}text{fill:#24292f}.grid{stroke:#d0d7de}.spread{stroke:#24292f}\
     .baseline{fill:#2f8f57}.persondb{fill:#d4600f}.peer{fill:#3b78bd}\
     @media(prefers-color-scheme:dark){\
@@ -128,11 +128,7 @@ fn grid(out: &mut String, scale: &Scale, top: f64, height: f64) {
 }
 
 fn bar(out: &mut String, scale: &Scale, y: f64, peer: &Measured, figure: &Figure) {
-    let (class, colour) = match peer.name {
-        "hashbrown" => ("baseline", "#2f8f57"),
-        name if name.starts_with("persondb") => ("persondb", "#d4600f"),
-        _ => ("peer", "#3b78bd"),
-    };
+    let (class, colour) = colours(peer);
     let (start, end, middle) = (NAMES_WIDTH, scale.x(figure.median_ns), y + BAR_HEIGHT / 2.0);
     let (fastest, slowest) = (scale.x(figure.min_ns), scale.x(figure.max_ns));
     let ratio = figure.ratio.map(|ratio| format!(" · {}×", short(ratio))).unwrap_or_default();
@@ -154,6 +150,15 @@ fn bar(out: &mut String, scale: &Scale, y: f64, peer: &Measured, figure: &Figure
     );
 }
 
+/// Class of a peer's mark, and its colour on a light page.
+pub(crate) fn colours(peer: &Measured) -> (&'static str, &'static str) {
+    match peer.name {
+        "hashbrown" => ("baseline", "#2f8f57"),
+        name if name.starts_with("persondb") => ("persondb", "#d4600f"),
+        _ => ("peer", "#3b78bd"),
+    }
+}
+
 fn title(asked: Asked, looping: Looping) -> String {
     let asked = match asked {
         Asked::Hit => "hit",
@@ -169,12 +174,12 @@ fn title(asked: Asked, looping: Looping) -> String {
     }
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display; exact below 2^53")]
-fn count(number: usize) -> f64 {
+pub(crate) fn count(number: usize) -> f64 {
     number as f64
 }
 

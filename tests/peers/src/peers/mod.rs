@@ -1,5 +1,6 @@
 //! One file for each peer.
 
+mod arena;
 mod cdb;
 mod hashbrown;
 mod lmdb;
@@ -69,7 +70,7 @@ pub(crate) enum Source {
 
 /// Everybody. The first is what the others are compared with; it is built first, because its memory is
 /// measured by what the process grows.
-pub(crate) const ALL: [Entry; 10] = [
+pub(crate) const ALL: [Entry; 12] = [
     Entry {
         name: BASELINE,
         title: "hashbrown + foldhash, private",
@@ -90,6 +91,20 @@ pub(crate) const ALL: [Entry; 10] = [
         share: 1,
         source: Source::Csv,
         build: persondb::build_huge_pages,
+    },
+    Entry {
+        name: "raw",
+        title: "hash table over raw records",
+        share: 1,
+        source: Source::Rows,
+        build: arena::build_raw,
+    },
+    Entry {
+        name: "zstd-blocks",
+        title: "hash table over zstd blocks",
+        share: BLOCK_SHARE,
+        source: Source::Rows,
+        build: arena::build_blocks,
     },
     Entry { name: "cdb", title: "cdb", share: 1, source: Source::Rows, build: cdb::build },
     Entry { name: "lmdb", title: "LMDB", share: 1, source: Source::Rows, build: lmdb::build },
@@ -120,6 +135,9 @@ pub(crate) const ALL: [Entry; 10] = [
 
 /// Name of the peer that ratios refer to.
 pub(crate) const BASELINE: &str = "hashbrown";
+
+/// A block takes this many times as long to decompress as others to read, about.
+const BLOCK_SHARE: usize = 10;
 
 /// A question over a socket takes this many times as long as one in process, about.
 const SERVER_SHARE: usize = 20;
@@ -161,7 +179,11 @@ mod tests {
                     peer.check(&misses, usize::MAX).unwrap();
                 }
                 Built::Skipped(why) => {
-                    assert!(entry.share > 1, "{} needs nothing that is not here: {why}", entry.name);
+                    assert!(
+                        entry.share == SERVER_SHARE,
+                        "{} needs nothing that is not here: {why}",
+                        entry.name
+                    );
                 }
             }
         }
