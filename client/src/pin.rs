@@ -173,12 +173,20 @@ impl Pin {
         self.hold.view.mapped()
     }
 
+    #[inline]
     fn get_scoped(&self, address: &str, tenant: Option<&str>) -> Lookup<'_> {
-        self.people_lookup(
-            check_key("address", address, KEY_SIZE_MAX).and(check_tenant(tenant)),
-            |segment| segment.get(address, scope(tenant)),
-            || Request::Get { address: address.to_owned(), tenant: tenant.map(str::to_owned) },
-        )
+        // As nearly all are; what is longer is refused below, whichever way it would have gone.
+        let has_usual_size = address.len() <= KEY_SIZE_MAX && tenant.is_none_or(|t| t.len() <= KEY_SIZE_MAX);
+        match &*self.hold.view {
+            View::Mapped(mapped) if has_usual_size => {
+                self.mapped_lookup(mapped, |segment| segment.get(address, scope(tenant)))
+            }
+            _ => self.people_lookup(
+                check_key("address", address, KEY_SIZE_MAX).and(check_tenant(tenant)),
+                |segment| segment.get(address, scope(tenant)),
+                || Request::Get { address: address.to_owned(), tenant: tenant.map(str::to_owned) },
+            ),
+        }
     }
 
     fn person_scoped(&self, person_id: &str, tenant: Option<&str>) -> Lookup<'_> {
@@ -200,16 +208,28 @@ impl Pin {
     ) -> Lookup<'p> {
         let lookup = match (checked, &*self.hold.view) {
             (Err(unavailable), _) => Lookup::Unavailable(unavailable),
-            (Ok(()), View::Mapped(mapped)) => match read(&mapped.segment) {
-                Ok(hits) => Lookup::from_hits(mapped.generation(), hits),
-                Err(error) => Lookup::Unavailable(error.into()),
-            },
+            (Ok(()), View::Mapped(mapped)) => return self.mapped_lookup(mapped, read),
             (Ok(()), View::Socket { .. } | View::Nothing(_)) => {
                 Lookup::from_answer(self.ask(&request(), |reply| match reply {
                     Reply::People(answer) => Some(answer),
                     _ => None,
                 }))
             }
+        };
+        self.count(&lookup);
+        lookup
+    }
+
+    /// One look-up in the mapped segment.
+    #[inline]
+    fn mapped_lookup<'p>(
+        &'p self,
+        mapped: &'p Mapped,
+        read: impl FnOnce(&'p Segment<SegmentMap>) -> Result<Hits<'p>, LookupError>,
+    ) -> Lookup<'p> {
+        let lookup = match read(&mapped.segment) {
+            Ok(hits) => Lookup::from_hits(mapped.generation(), hits),
+            Err(error) => Lookup::Unavailable(error.into()),
         };
         self.count(&lookup);
         lookup

@@ -102,7 +102,17 @@ impl<'a> Hits<'a> {
 
     /// Adds a person once: several of their keys may propose them. When there is no more room the weakest
     /// match gives way.
+    #[inline]
     fn push(&mut self, hit: Hit<'a>) {
+        if self.people.is_empty() {
+            // Nearly always.
+            self.people.push(hit);
+            return;
+        }
+        self.push_another(hit);
+    }
+
+    fn push_another(&mut self, hit: Hit<'a>) {
         if self.people.iter().any(|known| known.person.ordinal() == hit.person.ordinal()) {
             return;
         }
