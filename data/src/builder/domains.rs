@@ -8,10 +8,12 @@ use std::collections::HashMap;
 use persondb_protocol::answer::DomainKind;
 
 use super::inputs::Inputs;
+use super::keyed::domain_of;
 use super::rows::{RowNumber, Rows};
 use super::tenants::Tenants;
 use crate::input::{self, Dots};
 use crate::message::DomainShape;
+use crate::normalize::AddressKey;
 use crate::segment::{DomainLine, KeyEntry, KeyHasher, Ordinal, SeenDomain};
 
 /// People that have their primary address in a domain, by (tenant code, domain).
@@ -45,12 +47,13 @@ struct Run {
 
 impl DomainCounts {
     /// The person of a row has their primary address in this domain.
-    pub(super) fn add(&mut self, tenant: u32, domain: &str, row: RowNumber) {
-        if self.run.people == 0 || self.run.tenant != tenant || self.run.domain != domain {
+    pub(super) fn add(&mut self, tenant: u32, key: &AddressKey<'_>, row: RowNumber) {
+        let is_same = self.run.tenant == tenant && self.run.domain.as_bytes() == key.domain();
+        if self.run.people == 0 || !is_same {
             self.flush();
             self.run.tenant = tenant;
             self.run.domain.clear();
-            self.run.domain.push_str(domain);
+            self.run.domain.push_str(domain_of(key));
             self.run.row = row;
         }
         self.run.people += 1;

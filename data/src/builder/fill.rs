@@ -44,6 +44,10 @@ pub(super) struct Outcome {
 struct Worker<'k> {
     encoder: Encoder<'k>,
     further: String,
+    /// Codes of the tenants of a batch's rows.
+    tenants: Vec<u32>,
+    /// The last one, with its code: exports are ordered by tenant.
+    last: Option<(String, u32)>,
 }
 
 /// Writes all rows and tails.
@@ -58,7 +62,12 @@ pub(super) fn fill(
     let offsets = plan.range(SectionKind::TailOffsets);
     let people = known.context.people;
     let mut writer = OffsetWriter::default();
-    let start = || Worker { encoder: Encoder::new(known.layout, known.context), further: String::new() };
+    let start = || Worker {
+        encoder: Encoder::new(known.layout, known.context),
+        further: String::new(),
+        tenants: Vec::new(),
+        last: None,
+    };
     let work = |worker: &mut Worker<'_>, number, batch: &RowBatch| known.fill_batch(worker, number, batch);
     let consume = |batch: Filled| {
         let at = rows.start + writer.count() * known.layout.row_size;
@@ -108,24 +117,41 @@ impl Known<'_> {
             tails: Vec::with_capacity(batch.len() * 8),
             tail_sizes: Vec::with_capacity(batch.len()),
         };
-        let Worker { encoder, further } = worker;
-        for (row, accepted) in scan.accepted(number, batch)? {
+        let Worker { encoder, further, tenants, last } = worker;
+        tenants.clear();
+        let accepted: Vec<_> = scan.accepted(number, batch)?.collect();
+        for (row, _) in &accepted {
+            let tenant = PersonRow::new(*row, mapping).tenant().unwrap_or_default();
+            if last.as_ref().is_none_or(|(known, _)| known != tenant) {
+                let code = context.tenants.find(tenant).ok_or(BuildError::Changed)?;
+                *last = Some((tenant.to_owned(), code));
+            }
+            tenants.extend(last.as_ref().map(|(_, code)| *code));
+        }
+        encoder.look_ahead(schema, tenants, |place| {
+            accepted.iter().map(move |(row, _)| row.field(place.into()).unwrap_or_default())
+        });
+        for (ahead, (row, accepted)) in accepted.into_iter().enumerate() {
+            let ordinal = rows.ordinal(accepted);
             let leader = rows.leader(accepted);
             let size = if let (Some(leader), Some(merged)) = (leader, merged) {
                 if leader != accepted {
                     continue;
                 }
-                let (schema, tenant, columns) = merged.person(leader)?;
-                let place = RowPlace { schema, tenant, ordinal: rows.ordinal(accepted) };
-                encoder.push(place, columns, &mut filled.rows, &mut filled.tails)?
+                let (schema, tenant, column) = merged.person(leader)?;
+                let place = RowPlace { schema, tenant, ordinal, ahead: None };
+                encoder.push(place, column, &mut filled.rows, &mut filled.tails)?
             } else {
-                let tenant = PersonRow::new(row, mapping).tenant().unwrap_or_default();
                 further.clear();
-                inputs.aliases.add_to(tenant, &RowFields { row, columns, further: "" }, further)?;
-                let fields = RowFields { row, columns, further };
-                let tenant = context.tenants.find(tenant).ok_or(BuildError::Changed)?;
-                let place = RowPlace { schema, tenant, ordinal: rows.ordinal(accepted) };
-                encoder.push(place, fields.stored(), &mut filled.rows, &mut filled.tails)?
+                if !inputs.aliases.is_empty() {
+                    let tenant = PersonRow::new(row, mapping).tenant().unwrap_or_default();
+                    let fields = RowFields { row, columns, email: None, further: "" };
+                    inputs.aliases.add_to(tenant, &fields, further)?;
+                }
+                let fields = RowFields { row, columns, email: None, further };
+                let place = RowPlace { schema, tenant: tenants[ahead], ordinal, ahead: Some(ahead) };
+                let column = |place| fields.stored_at(place);
+                encoder.push(place, column, &mut filled.rows, &mut filled.tails)?
             };
             filled.tail_sizes.push(u32::try_from(size).expect("a row has at most a few MiB"));
         }
@@ -142,8 +168,8 @@ pub(super) fn estimate_tails(known: &Known<'_>) -> Result<u64, BuildError> {
         rows.clear();
         tails.clear();
         // An ordinal that nothing links to: the sample does not know which one the row becomes.
-        let place = RowPlace { schema: row.schema, tenant: row.tenant, ordinal: u32::MAX };
-        size += encoder.push(place, row.fields(), &mut rows, &mut tails)? as u64;
+        let place = RowPlace { schema: row.schema, tenant: row.tenant, ordinal: u32::MAX, ahead: None };
+        size += encoder.push(place, |place| row.field(place.into()), &mut rows, &mut tails)? as u64;
     }
     let count = (known.scan.sample.len() as u64).max(1);
     let expected = u128::from(size) * u128::from(known.context.people) / u128::from(count);

@@ -11,7 +11,7 @@ use crate::input::{
     AliasKind, AliasOwner, AliasRow, DomainRow, Dots, FileSummary, InputLimits, InputSpec, Mapping, Report,
     Source, WarningKind, expand, read_aliases, read_domains, read_header,
 };
-use crate::normalize::{KeyBuffer, address_key, address_key_equals, domain_key};
+use crate::normalize::{AddressKey, KeyBuffer, address_key, address_key_equals, domain_key};
 use crate::segment::{Columns, Fields, KeyHasher};
 
 /// The opened inputs of one build.
@@ -96,9 +96,10 @@ impl Inputs {
         Ok(number)
     }
 
-    /// Whether the tenant named its domains and this one is not among them.
-    pub(super) fn is_foreign(&self, tenant: &str, domain: &str) -> bool {
-        self.known.get(tenant).is_some_and(|known_domains| known_domains.iter().all(|known| known != domain))
+    /// Whether the tenant named its domains and that of this address is not among them.
+    pub(super) fn is_foreign(&self, tenant: &str, key: &AddressKey<'_>) -> bool {
+        let is_other = |known: &String| known.as_bytes() != key.domain();
+        self.known.get(tenant).is_some_and(|known_domains| known_domains.iter().all(is_other))
     }
 
     /// Warns about every line of the aliases file that no person took.

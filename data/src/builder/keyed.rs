@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use persondb_protocol::matching::MatchedField;
 use smallvec::SmallVec;
 
 use super::links::PRIMARY;
-use crate::normalize::names::{Name, for_each_index_key};
+use crate::normalize::names::{Name, for_each_index_key, has_same_index_keys};
 use crate::normalize::{AddressKey, KeyBuffer, address_key, strip_dots};
 use crate::segment::{
     Corrupt, Entry, Fields, KeyEntry, KeyHasher, NameEntry, for_each_address, for_each_name,
@@ -21,6 +22,15 @@ pub(super) struct Keyed {
 }
 
 impl Keyed {
+    /// With room for so many people as most are.
+    pub(super) fn with_room(people: usize) -> Self {
+        Self {
+            addresses: Vec::with_capacity(people * 2),
+            persons: Vec::with_capacity(people),
+            names: Vec::with_capacity(people * 4),
+        }
+    }
+
     /// Adds what `other` gathered, its numbers moved by `by`.
     pub(super) fn append(&mut self, other: &Self, by: u32) {
         let pairs = [(&mut self.addresses, &other.addresses), (&mut self.persons, &other.persons)];
@@ -47,7 +57,8 @@ pub(super) struct KeyMaker<'d> {
     key: KeyBuffer,
     shorter: KeyBuffer,
     joined: String,
-    name: Name,
+    /// The display name, and another one.
+    names: [Name; 2],
     hashes: SmallVec<[u64; 16]>,
 }
 
@@ -59,7 +70,7 @@ impl<'d> KeyMaker<'d> {
             key: KeyBuffer::new(),
             shorter: KeyBuffer::new(),
             joined: String::new(),
-            name: Name::default(),
+            names: Default::default(),
             hashes: SmallVec::new(),
         }
     }
@@ -79,7 +90,7 @@ impl<'d> KeyMaker<'d> {
         out: &mut Keyed,
         mut primary: impl FnMut(&AddressKey<'_>) -> u32,
     ) -> Result<(), Corrupt> {
-        let Self { hasher, dotless, key, shorter, joined, name, hashes } = self;
+        let Self { hasher, dotless, key, shorter, joined, names, hashes } = self;
         out.persons.push(KeyEntry::new(hasher.person(tenant, fields.person_id()?), number));
         let mut first = true;
         for_each_address(fields, |address, _| {
@@ -102,9 +113,21 @@ impl<'d> KeyMaker<'d> {
         let tenant = hasher.tenant(tenant);
         let reach = reach(fields)?;
         hashes.clear();
-        for_each_name(fields, joined, |_, text| {
-            name.read(text);
-            for_each_index_key(name, reach, |key| hashes.push(KeyHasher::name(tenant, key.bytes())));
+        let [shown, other] = names;
+        for_each_name(fields, joined, |field, text| {
+            let mut keys = |name: &Name| {
+                for_each_index_key(name, reach, |key| hashes.push(KeyHasher::name(tenant, key.bytes())));
+            };
+            // The display name comes first, and most others say it in another way.
+            if field == MatchedField::DisplayName {
+                shown.read(text);
+                keys(shown);
+            } else {
+                other.read(text);
+                if !has_same_index_keys(other, shown) {
+                    keys(other);
+                }
+            }
         })?;
         // Names in another order have keys in common.
         hashes.sort_unstable();

@@ -5,7 +5,7 @@
 //! of different seeds, and the last pass compares them with the person that is linked to, so a wrong link
 //! takes a collision of 96 bits.
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::{HashSet, HashTable};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::BuildError;
@@ -118,9 +118,23 @@ pub(super) struct Links {
     places: Vec<u32>,
     /// First link of each tenant, and of the one behind the last.
     first: Vec<u32>,
-    /// By [`code_key`]: a part of the key's hash, and the place.
-    codes: HashMap<u64, (u32, u32)>,
+    codes: HashTable<Link>,
+    /// Slots of the table for each link, with [`SCALE_BITS`] bits behind the point.
+    scale: u64,
     targets: Vec<u64>,
+}
+
+/// Of 2³¹ links, for each of which there are less than three slots, the product has 57 bits.
+const SCALE_BITS: u32 = 24;
+
+/// A link where it is found by the address.
+#[derive(Clone, Copy)]
+struct Link {
+    /// Its [`code_key`].
+    code_key: u64,
+    /// A part of the key's hash.
+    key: u32,
+    place: u32,
 }
 
 impl Links {
@@ -158,16 +172,44 @@ impl Links {
         }
         found.sort_unstable_by_key(|&(tenant, ordinal, named)| (tenant, ordinal, named.check));
         let mut links = Self { first: vec![0], targets: vec![0; people.div_ceil(64)], ..Self::default() };
-        links.codes.reserve(found.len());
-        for (tenant, ordinal, named) in found {
-            links.end_tenants(tenant as usize);
-            let place = u32::try_from(links.places.len()).expect("fewer links than rows, which are capped");
-            links.codes.insert(code_key(tenant, named.check), (key_part(named.key), place));
+        for (tenant, ordinal, named) in &found {
+            links.end_tenants(*tenant as usize);
             links.places.push(ordinal << 1 | u32::from(named.is_lower()));
-            links.targets[ordinal as usize / 64] |= 1 << (ordinal % 64);
+            links.targets[*ordinal as usize / 64] |= 1 << (ordinal % 64);
         }
         links.end_tenants(tenant_count);
+        let mut codes = HashTable::with_capacity(found.len());
+        // Seven of eight slots are its capacity.
+        links.scale =
+            (((codes.capacity() as u64 * 8 / 7) << SCALE_BITS) / (found.len() as u64).max(1)).max(1);
+        for ((tenant, _, named), place) in found.iter().zip(0_u32..) {
+            let link = Link { code_key: code_key(*tenant, named.check), key: key_part(named.key), place };
+            let hash = links.hash(*tenant, named.check);
+            match codes.find_mut(hash, |known: &Link| known.code_key == link.code_key) {
+                Some(known) => *known = link,
+                // There is room for all, so nothing is hashed again.
+                None => drop(codes.insert_unique(hash, link, |_| hash)),
+            }
+        }
+        links.codes = codes;
         links
+    }
+
+    /// The link of the address with this hash.
+    fn find(&self, tenant: u32, check: u64) -> Option<&Link> {
+        let code_key = code_key(tenant, check);
+        self.codes.find(self.hash(tenant, check), |link| link.code_key == code_key)
+    }
+
+    /// A hash by which the links of a tenant stand side by side in the table, since they are looked up together: its
+    /// low bits choose the slot, the highest ones tell what is there apart.
+    fn hash(&self, tenant: u32, check: u64) -> u64 {
+        const UPPER: u64 = u64::MAX << 57;
+        let first = u64::from(self.first(tenant));
+        let count = u64::from(self.first(tenant + 1)).saturating_sub(first);
+        let among = ((check & u64::from(u32::MAX)) * count) >> 32;
+        let slot = ((first + among) * self.scale) >> SCALE_BITS;
+        (slot & !UPPER) | (check & UPPER)
     }
 
     fn end_tenants(&mut self, tenant: usize) {
@@ -195,8 +237,8 @@ impl Links {
     /// Code of the colleague with this address within the tenant.
     pub(super) fn code(&self, hasher: KeyHasher, tenant: u32, address: &str) -> Option<u32> {
         let named = Named::new(hasher, tenant, address);
-        let &(key, place) = self.codes.get(&code_key(tenant, named.check))?;
-        (key == key_part(named.key)).then(|| place.checked_sub(self.first(tenant)))?
+        let link = self.find(tenant, named.check).filter(|link| link.key == key_part(named.key))?;
+        link.place.checked_sub(self.first(tenant))
     }
 
     /// Compares a person that may be linked to with those links.
@@ -214,9 +256,9 @@ impl Links {
             return Ok(());
         }
         let leads_here = |address: &str| {
-            let key = code_key(tenant, check(hasher, address));
-            let place = self.codes.get(&key).map(|&(_, place)| place as usize);
-            place.and_then(|place| self.places.get(place)).is_some_and(|link| link >> 1 == ordinal)
+            let link = self.find(tenant, check(hasher, address));
+            let place = link.and_then(|link| self.places.get(link.place as usize));
+            place.is_some_and(|place| place >> 1 == ordinal)
         };
         if leads_here(address) || leads_here(&address.to_ascii_lowercase()) {
             Ok(())

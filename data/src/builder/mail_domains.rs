@@ -20,7 +20,8 @@ pub(super) struct MailDomainCounts {
 impl MailDomainCounts {
     /// Counts the domain of an address as it is written, if it has one. Runs of one domain cost a comparison each.
     pub(super) fn add(&mut self, tenant: u32, address: &str) {
-        let Some((_, domain)) = address.rsplit_once('@') else { return };
+        let at = memchr::memrchr(b'@', address.as_bytes());
+        let Some(domain) = at.and_then(|at| address.get(at + 1..)) else { return };
         if self.run > 0 && self.last.0 == tenant && self.last.1 == domain {
             self.run += 1;
             return;

@@ -135,7 +135,7 @@ fn gather(
         let Some(leader) = rows.leader(accepted) else { continue };
         let tenant = PersonRow::new(row, mapping).tenant().unwrap_or_default();
         let mut further = String::new();
-        inputs.aliases.add_to(tenant, &RowFields { row, columns, further: "" }, &mut further)?;
+        inputs.aliases.add_to(tenant, &RowFields { row, columns, email: None, further: "" }, &mut further)?;
         let tenant = scan.tenants.find(tenant).ok_or(BuildError::Changed)?;
         let values = row.fields().map(str::to_owned).collect();
         found.push((leader, Person { schema, tenant, values, further, file: row.file(), line: row.line() }));
@@ -241,12 +241,12 @@ fn person_id<'p>(inputs: &'p Inputs, person: &'p Person) -> Result<&'p str, Corr
 
 impl Merged {
     /// Schema, tenant and columns of the merged person that this row leads.
-    pub(super) fn person(
-        &self,
+    pub(super) fn person<'p>(
+        &'p self,
         leader: RowNumber,
-    ) -> Result<(u16, u32, impl Iterator<Item = &str>), BuildError> {
+    ) -> Result<(u16, u32, impl Fn(u16) -> &'p str), BuildError> {
         let person = self.people.get(&leader).ok_or(BuildError::Changed)?;
-        Ok((person.schema, person.tenant, person.stored()))
+        Ok((person.schema, person.tenant, |place| person.stored(place)))
     }
 }
 
@@ -257,8 +257,10 @@ impl Person {
         size_of::<Self>() + self.values.len() * size_of::<String>() + text + self.further.len()
     }
 
-    /// The columns as a segment stores them.
-    fn stored(&self) -> impl Iterator<Item = &str> + Clone {
-        self.values.iter().map(String::as_str).chain(std::iter::once(self.further.as_str()))
+    /// The column at `place` as a segment stores it; the further addresses behind the last one.
+    fn stored(&self, place: u16) -> &str {
+        let place = usize::from(place);
+        let further = if place == self.values.len() { &*self.further } else { "" };
+        self.values.get(place).map_or(further, String::as_str)
     }
 }

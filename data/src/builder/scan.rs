@@ -9,7 +9,7 @@ use persondb_protocol::answer::Kind;
 use super::counts::{Counters, is_counted};
 use super::domains::DomainCounts;
 use super::inputs::Inputs;
-use super::keyed::{KeyMaker, Keyed, domain_of};
+use super::keyed::{KeyMaker, Keyed};
 use super::layout;
 use super::links::{LinkCounts, PRIMARY};
 use super::mail_domains::MailDomainCounts;
@@ -141,12 +141,11 @@ fn scan_batch(
         [second_emails, columns.places(Canonical::Aliases), columns.places(Canonical::PersonalEmails)];
     let manager_place = columns.places(Canonical::ManagerEmail).first().copied().map(usize::from);
     let hasher = worker.keys.hasher();
-    let counted = is_counted(number);
     let mut scanned = Scanned {
         number,
         tenants: Vec::new(),
         tenant_of: Vec::with_capacity(batch.len()),
-        keyed: Keyed::default(),
+        keyed: Keyed::with_room(batch.len()),
         domains: DomainCounts::default(),
         mail_domains: MailDomainCounts::default(),
         links: LinkCounts::default(),
@@ -171,19 +170,18 @@ fn scan_batch(
         let tenant = person.tenant().unwrap_or_default();
         let code = tenants.code(tenant);
         worker.further.clear();
-        let plain = RowFields { row, columns, further: "" };
+        let plain = RowFields { row, columns, email: Some(person.email().unwrap_or_default()), further: "" };
         inputs.aliases.add_to(tenant, &plain, &mut worker.further)?;
-        let fields = RowFields { row, columns, further: &worker.further };
+        let fields = RowFields { further: &worker.further, ..plain };
         let accepted = u32::try_from(scanned.tenant_of.len()).unwrap_or(u32::MAX);
         let (domains, links) = (&mut scanned.domains, &mut scanned.links);
-        let outsider = matches!(person.kind(), Kind::Guest | Kind::External);
+        let outsider = || matches!(person.kind(), Kind::Guest | Kind::External);
         let email = email_place.and_then(|place| row.field(place)).unwrap_or_default();
         worker.keys.add(&fields, tenant, accepted, &mut scanned.keyed, |key| {
-            let domain = domain_of(key);
-            if !outsider && inputs.is_foreign(tenant, domain) {
+            if inputs.is_foreign(tenant, key) && !outsider() {
                 acceptance.warnings.insert_at(WarningKind::DomainNotOfTenant, email_column);
             }
-            domains.add(code, domain, accepted);
+            domains.add(code, key, accepted);
             if links.has(hasher, accepted, email, key.bytes()) { PRIMARY } else { 0 }
         })?;
         scanned.mail_domains.add(code, email);
@@ -197,12 +195,17 @@ fn scan_batch(
         if !manager.is_empty() {
             scanned.links.name(hasher, code, manager);
         }
-        if counted {
-            worker.counters.add(schema_number, fields.stored());
-        }
-        scanned.sample.offer((number, place), schema_number, code, fields.stored());
+        let bytes = row.bytes() + row.len() + worker.further.len() + 1;
+        scanned.sample.offer((number, place), (schema_number, code), bytes, fields.stored());
         scanned.tenant_of.push(code);
         worker.report.accept(&row, mapping.headers(), acceptance);
+    }
+    if is_counted(number) {
+        let is_accepted = |place: &u32| scanned.rejected.binary_search(place).is_err();
+        let rows: Vec<_> =
+            batch.rows().zip(0..).filter(|(_, place)| is_accepted(place)).map(|(row, _)| row).collect();
+        let column = |place| rows.iter().map(move |row| row.field(place).unwrap_or_default());
+        worker.counters.add(schema_number, column);
     }
     scanned.tenants = tenants.into_names();
     Ok(scanned)

@@ -52,10 +52,12 @@ impl RowBatch {
     #[must_use]
     pub fn row(&self, index: usize) -> Option<Row<'_>> {
         let mark = self.rows.get(index)?;
-        let end = self.rows.get(index + 1).map_or(self.fields.len(), |next| next.fields as usize);
+        let next = self.rows.get(index + 1);
+        let (text, fields) = next
+            .map_or((self.text.len(), self.fields.len()), |next| (next.text as usize, next.fields as usize));
         Some(Row {
-            text: &self.text,
-            fields: self.fields.get(mark.fields as usize..end)?,
+            text: self.text.get(mark.text as usize..text)?,
+            fields: self.fields.get(mark.fields as usize..fields)?,
             columns: self.columns,
             file: self.file,
             number: self.first_row + index as u64,
@@ -87,11 +89,11 @@ impl RowBatch {
     /// Appends a row: its text, and its fields as positions in that text.
     pub(super) fn push(&mut self, line: u64, quoting: Quoting, text: &str, fields: &[Span]) {
         // A batch is handed on at 256 KiB and a record is at most 64 MiB: far below 32 bits.
-        let base = u32::try_from(self.text.len()).expect("batches are cut long before 4 GiB");
+        let start = u32::try_from(self.text.len()).expect("batches are cut long before 4 GiB");
         let first = u32::try_from(self.fields.len()).expect("fewer fields than bytes and rows");
-        self.rows.push(RowMark { line, fields: first, quoting });
+        self.rows.push(RowMark { line, text: start, fields: first, quoting });
         self.text.push_str(text);
-        self.fields.extend(fields.iter().map(|span| Span { start: span.start + base, end: span.end + base }));
+        self.fields.extend_from_slice(fields);
     }
 }
 
@@ -138,6 +140,20 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.fields.len()
+    }
+
+    /// Size and beginning of each field, in order.
+    pub(super) fn beginnings(&self) -> impl Iterator<Item = (usize, &'a [u8])> {
+        let text = self.text.as_bytes();
+        self.fields.iter().map(move |span| {
+            let beginning = text.get(span.start as usize..).unwrap_or_default();
+            ((span.end - span.start) as usize, beginning)
+        })
+    }
+
+    /// Bytes of all fields.
+    pub(crate) fn bytes(&self) -> usize {
+        self.fields.iter().map(|span| (span.end - span.start) as usize).sum()
     }
 
     /// Whether there is no field; never so, since a blank line is no row.
@@ -194,7 +210,7 @@ pub enum Quoting {
     Stray,
 }
 
-/// Start and end of a field, in bytes.
+/// Start and end of a field within its row's text, in bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
     pub(super) start: u32,
@@ -203,6 +219,8 @@ pub(super) struct Span {
 
 struct RowMark {
     line: u64,
+    /// Where in the batch its text begins, and its fields.
+    text: u32,
     fields: u32,
     quoting: Quoting,
 }

@@ -8,6 +8,7 @@ use super::mapping::TENANT_ID_BYTES_MAX;
 use super::person::{PersonRow, Vip, kind_of_word, status_of_word};
 use super::values::{self, AddressError, AddressValue};
 use super::{Canonical, InputLimits, Quoting};
+use crate::normalize::is_usual_address;
 
 /// Longest id of a person in bytes.
 pub const PERSON_ID_BYTES_MAX: usize = 128;
@@ -56,11 +57,11 @@ fn accept(person: &PersonRow<'_>, limits: &InputLimits) -> Result<Acceptance, Re
     if row.is_ragged() {
         return Err(Reject { reason: RejectReason::Ragged, column: None });
     }
-    for (field, column) in row.fields().zip(0_u16..) {
-        if field.len() > limits.field_bytes_max {
+    for ((size, beginning), column) in row.beginnings().zip(0_u16..) {
+        if size > limits.field_bytes_max {
             return Err(Reject { reason: RejectReason::FieldTooLong, column: Some(column) });
         }
-        if matches!(field.as_bytes(), [b'=' | b'@', _, ..]) {
+        if size > 1 && matches!(beginning, [b'=' | b'@', ..]) {
             found.warnings.insert_at(WarningKind::Formula, column);
         }
     }
@@ -104,6 +105,11 @@ fn check_keys(person: &PersonRow<'_>) -> Result<(), Reject> {
     if person.text(Canonical::PersonId).is_some_and(|id| id.len() > PERSON_ID_BYTES_MAX) {
         return reject(RejectReason::PersonIdTooLong, Canonical::PersonId);
     }
+    // Usual as nearly all are: then it is the address, and one.
+    let first = person.fields_at(Canonical::Email).next();
+    if first.is_some_and(|(_, value)| is_usual_address(value)) {
+        return Ok(());
+    }
     let Some(email) = person.email() else { return reject(RejectReason::NoAddress, Canonical::Email) };
     values::check_address(email).map(|_| ()).map_err(|error| {
         let mut columns = person.mapping().columns(Canonical::Email).iter().copied();
@@ -126,7 +132,7 @@ fn check_names(person: &PersonRow<'_>, limits: &InputLimits, warnings: &mut Warn
     };
     for canonical in Canonical::NAMES {
         for (column, name) in person.fields_at(canonical) {
-            named |= canonical != Canonical::Suffix && !name.trim().is_empty();
+            named |= canonical != Canonical::Suffix && !values::trimmed(name).is_empty();
             check(name, column)?;
         }
     }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`spec`](InputSpec), [`expand`] | what the operator asks for; which files that is |
 //! | [`source`](Source), `text`, `block` | one opened file; its UTF-8; a checked window on it |
-//! | `dialect`, `record`, [`csv`](read_rows), [`batch`](RowBatch) | delimiter; one record; all records; rows handed on |
+//! | `dialect`, `specials`, `record`, [`csv`](read_rows), [`batch`](RowBatch) | delimiter; where lines are cut; one record; all records; rows handed on |
 //! | [`columns`](Canonical), [`mapping`](Mapping) | headers that are understood; which column is which in one file |
 //! | [`preset`](Preset), `preset_tables` | exports that people really have, told by their header |
 //! | [`values`] | one value with several addresses or names in it; what an address is |
@@ -34,6 +34,7 @@ mod rejects;
 mod report;
 mod source;
 mod spec;
+mod specials;
 mod text;
 pub mod values;
 

@@ -147,7 +147,7 @@ impl<'a> PersonRow<'a> {
     #[inline]
     pub(super) fn text_at(&self, canonical: Canonical) -> Option<(u16, &'a str)> {
         self.mapping.columns(canonical).iter().find_map(|&column| {
-            let text = self.row.field(usize::from(column))?.trim();
+            let text = values::trimmed(self.row.field(usize::from(column))?);
             (!text.is_empty()).then_some((column, text))
         })
     }

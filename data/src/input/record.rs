@@ -7,10 +7,11 @@
 //! of the file.
 
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
-use memchr::{memchr, memchr3};
+use memchr::memchr;
 
 use super::batch::{Quoting, Span};
 use super::block::line_breaks;
+use super::specials::Specials;
 
 pub(super) struct RecordParser {
     delimiter: u8,
@@ -116,27 +117,35 @@ impl RecordParser {
     /// csv-core.
     #[inline]
     fn regular_line(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut at = 0;
+        let mut specials = Specials::new(bytes, self.delimiter);
+        // Start of the field, whether it is within quotes, and where these were closed.
+        let (mut from, mut is_open, mut closed) = (0, false, None);
         loop {
-            if bytes.get(at) == Some(&b'"') {
-                let from = at + 1;
-                let to = from + memchr3(b'"', b'\r', b'\n', &bytes[from..])?;
-                if bytes[to] != b'"' {
+            let (special, at) = specials.next();
+            if special == b'"' {
+                match closed {
+                    // Doubled, or behind the end.
+                    Some(_) => return None,
+                    None if is_open => (is_open, closed) = (false, Some(at)),
+                    None => is_open = at == from,
+                }
+                continue;
+            }
+            if is_open {
+                if special != self.delimiter {
                     return None;
                 }
-                self.fields.push(span(from, to));
-                at = to + 1;
-            } else {
-                let to = memchr3(self.delimiter, b'\r', b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i);
-                self.fields.push(span(at, to));
-                at = to;
+                continue;
             }
-            match bytes.get(at) {
-                None | Some(b'\r' | b'\n') => return Some(at),
-                Some(&byte) if byte == self.delimiter && self.fields.len() <= self.fields_max => at += 1,
-                Some(&byte) if byte == self.delimiter => return Some(at),
+            match closed.take() {
+                None => self.fields.push(span(from, at)),
+                Some(end) if end + 1 == at => self.fields.push(span(from + 1, end)),
                 Some(_) => return None,
             }
+            if special != self.delimiter || self.fields.len() > self.fields_max {
+                return Some(at);
+            }
+            from = at + 1;
         }
     }
 
@@ -213,8 +222,10 @@ impl RecordParser {
     }
 }
 
+#[inline]
 fn span(start: usize, end: usize) -> Span {
-    let offset = |at| u32::try_from(at).expect("a window is at most RECORD_BYTES_CEILING and a bit");
+    // A window is at most RECORD_BYTES_CEILING and a bit; and what was cut would be cut at its end.
+    let offset = |at| u32::try_from(at).unwrap_or(u32::MAX);
     Span { start: offset(start), end: offset(end) }
 }
 

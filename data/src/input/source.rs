@@ -290,6 +290,14 @@ impl BufRead for SourceBytes<'_> {
 
 impl Read for SourceBytes<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.next == self.end && into.len() >= self.buffer.len() {
+            // Where all that is read at once has room, straight there.
+            let room = self.buffer.len();
+            let count = self.file.read_at(&mut into[..room], self.offset)?;
+            self.hash.update(&into[..count]);
+            self.offset += count as u64;
+            return Ok(count);
+        }
         let available = self.fill_buf()?;
         let count = available.len().min(into.len());
         into[..count].copy_from_slice(&available[..count]);

@@ -57,6 +57,15 @@ impl Separator {
     }
 }
 
+/// `text.trim()`, at once where what it begins and ends with can be seen and is ASCII, as it nearly always is.
+#[inline]
+pub(crate) fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [] | [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'] => text,
+        _ => text.trim(),
+    }
+}
+
 /// One piece of a field with addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressValue<'a> {
@@ -80,7 +89,7 @@ pub enum AddressValue<'a> {
 /// ```
 #[must_use]
 pub fn addresses(value: &str, separator: Separator) -> Addresses<'_> {
-    let whole = value.trim();
+    let whole = trimmed(value);
     // A list as some programs print it: `{a@x.org; b@x.org}`.
     let list = whole.strip_prefix('{').and_then(|list| list.strip_suffix('}'));
     let whole = list.filter(|list| !list.contains(['{', '}'])).map_or(whole, str::trim);
@@ -433,9 +442,9 @@ impl<'a> Iterator for Pieces<'a> {
             By::Comma => rest.find(','),
             By::CommaOrBlank => rest.find(|c: char| c == ',' || c.is_whitespace()),
         };
-        let Some(at) = at else { return Some(rest.trim()) };
+        let Some(at) = at else { return Some(trimmed(rest)) };
         let width = rest[at..].chars().next().map_or(1, char::len_utf8);
         self.rest = Some(&rest[at + width..]);
-        Some(rest[..at].trim())
+        Some(trimmed(&rest[..at]))
     }
 }

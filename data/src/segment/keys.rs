@@ -32,7 +32,7 @@ pub(crate) trait Fields<'a> {
     fn canonical(&self, column: Canonical) -> Result<&'a str, Corrupt> {
         for &place in self.schema().places(column) {
             let value = self.field(place)?;
-            if !value.trim().is_empty() {
+            if !values::trimmed(value).is_empty() {
                 return Ok(value);
             }
         }
@@ -41,22 +41,27 @@ pub(crate) trait Fields<'a> {
 
     /// Primary address, without what may surround one: of the first column that has any.
     fn email(&self) -> Result<&'a str, Corrupt> {
-        for &place in self.schema().places(Canonical::Email) {
-            let address = self.schema().primary_address(place, self.field(place)?);
-            if !address.is_empty() {
-                return Ok(address);
-            }
-        }
-        Ok("")
+        primary_address(self)
     }
 
     /// Identifier within the tenant: the primary address where the file has none.
     fn person_id(&self) -> Result<&'a str, Corrupt> {
-        match self.canonical(Canonical::PersonId)?.trim() {
+        match values::trimmed(self.canonical(Canonical::PersonId)?) {
             "" => self.email(),
             id => Ok(id),
         }
     }
+}
+
+/// What [`Fields::email`] is.
+pub(crate) fn primary_address<'a, F: Fields<'a> + ?Sized>(fields: &F) -> Result<&'a str, Corrupt> {
+    for &place in fields.schema().places(Canonical::Email) {
+        let address = fields.schema().primary_address(place, fields.field(place)?);
+        if !address.is_empty() {
+            return Ok(address);
+        }
+    }
+    Ok("")
 }
 
 /// Calls `visit` with every address of a person and what it is to them, primary first.
@@ -143,8 +148,8 @@ pub(crate) fn reach<'a, F: Fields<'a> + ?Sized>(fields: &F) -> Result<Reach, Cor
             return Ok(Reach::Exact);
         }
     }
-    let kind = input::kind_of_word(fields.canonical(Canonical::Kind)?.trim()).unwrap_or_default();
-    let vip = input::Vip::of_word(fields.canonical(Canonical::Vip)?.trim()).unwrap_or_default();
+    let kind = input::kind_of_word(values::trimmed(fields.canonical(Canonical::Kind)?)).unwrap_or_default();
+    let vip = input::Vip::of_word(values::trimmed(fields.canonical(Canonical::Vip)?)).unwrap_or_default();
     Ok(match (kind, vip.level()) {
         (Kind::Person, 0) => Reach::Usual,
         (Kind::Person, _) => Reach::Vip,

@@ -60,7 +60,7 @@ pub(crate) use image::{Plan, Planned};
 pub(crate) use key_index_builder::{Entry, KeyEntry, KeyIndexBuilder, Load, NameEntry, sort_entries};
 pub(crate) use keys::{
     FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, for_each_address, for_each_name, is_dotless_domain,
-    reach,
+    primary_address, reach,
 };
 pub use lookup::{CANDIDATES_MAX, HITS_MAX, Hit, Hits, LookupError, Scope, to_people};
 pub(crate) use meta::Columns;

@@ -1,7 +1,9 @@
 //! Which values of a column get a code of their own.
 
+use std::hash::BuildHasher;
+
 use compact_str::CompactString;
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::builder::counts::Counted;
 
@@ -11,20 +13,128 @@ use crate::segment::column::dictionary::{SLOT_NAMES, fits, size_of_entry};
 /// Widest code of a dictionary in bits: a million entries.
 const WIDTH_MAX: u32 = 20;
 
+/// So few values are compared one after the other, the most frequent first, before a hash of one is made.
+const FEW: usize = 6;
+
 /// Values with codes of their own, most frequent first.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     /// Value and, where the rule does not give it, its slug.
     pub(crate) values: Vec<(CompactString, Option<Box<str>>)>,
-    /// Short values stand in the table itself: finding one is one cache miss, not two.
-    codes: HashMap<CompactString, u32>,
+    codes: Codes,
     empty: Option<u32>,
+    /// A bit for each of the values that has a slug: to look there costs a cache miss, and few have.
+    slugged: Vec<u64>,
+}
+
+/// Where values are found.
+///
+/// Values stand packed and the most frequent first, beside a table of their places alone: so most of what is asked
+/// for is in the processor's cache, where a map of strings takes 32 bytes a slot and is not.
+#[derive(Debug, Default)]
+struct Codes {
+    /// Places of the records, in units of [`ALIGNMENT`].
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// Code (u32), size (u16) and bytes of each value, with zeros to the next unit.
+    records: Vec<u8>,
+}
+
+/// Then so much text has places of 32 bits as a dictionary can have.
+const ALIGNMENT: usize = 8;
+
+impl Codes {
+    fn new(values: &[(CompactString, Option<Box<str>>)]) -> Self {
+        let mut codes = Self { places: HashTable::with_capacity(values.len()), ..Self::default() };
+        for ((value, _), code) in values.iter().zip(0_u32..) {
+            let place = u32::try_from(codes.records.len() / ALIGNMENT);
+            let (Ok(size), Ok(place)) = (u16::try_from(value.len()), place) else { continue };
+            codes.records.extend_from_slice(&code.to_le_bytes());
+            codes.records.extend_from_slice(&size.to_le_bytes());
+            codes.records.extend_from_slice(value.as_bytes());
+            codes.records.resize(codes.records.len().next_multiple_of(ALIGNMENT), 0);
+            let Self { places, hasher, records } = &mut codes;
+            let hash = |value: &[u8]| hasher.hash_one(value);
+            let rehash = |place: &u32| hash(record_at(records, *place).map_or(&[], |record| record.1));
+            places.insert_unique(hash(value.as_bytes()), place, rehash);
+        }
+        codes.records.shrink_to_fit();
+        codes
+    }
+
+    #[inline]
+    fn get(&self, value: &str) -> Option<u32> {
+        let hash = self.hasher.hash_one(value.as_bytes());
+        let place = self.places.find(hash, |&place| self.code_at(place, value).is_some())?;
+        self.code_at(*place, value)
+    }
+
+    /// Where a value may be; where there is none, it is not there. Looks at the table alone.
+    #[inline]
+    fn candidate(&self, value: &str) -> Option<u32> {
+        self.places.find(self.hasher.hash_one(value.as_bytes()), |_| true).copied()
+    }
+
+    /// The code of a value, if it is the one at this place.
+    #[inline]
+    fn code_at(&self, place: u32, value: &str) -> Option<u32> {
+        record_at(&self.records, place).filter(|record| record.1 == value.as_bytes()).map(|record| record.0)
+    }
+}
+
+/// Code and value of a record.
+#[inline]
+fn record_at(records: &[u8], place: u32) -> Option<(u32, &[u8])> {
+    let record = records.get(place as usize * ALIGNMENT..)?;
+    let (code, record) = record.split_first_chunk()?;
+    let (size, record) = record.split_first_chunk()?;
+    Some((u32::from_le_bytes(*code), record.get(..usize::from(u16::from_le_bytes(*size)))?))
 }
 
 impl Entries {
     /// Code of a value, from 0.
+    #[inline]
     pub(crate) fn code(&self, value: &str) -> Option<u32> {
-        if value.is_empty() { self.empty } else { self.codes.get(value).copied() }
+        if value.is_empty() {
+            return self.empty;
+        }
+        if self.values.len() <= FEW {
+            return self.values.iter().zip(0..).find(|((known, _), _)| known == value).map(|(_, code)| code);
+        }
+        self.codes.get(value)
+    }
+
+    /// [`code`](Self::code) of many values, `none` where there is none; `values` gives the same ones each time.
+    ///
+    /// Dictionaries are larger than the nearest caches. Step by step for all values, with little in between, the
+    /// processor waits for the memory of several of them at once.
+    pub(super) fn codes<'v, V: Iterator<Item = &'v str>>(
+        &self,
+        values: impl Fn() -> V,
+        none: u32,
+        codes: &mut [u32],
+    ) {
+        if self.values.len() <= FEW {
+            for (code, value) in codes.iter_mut().zip(values()) {
+                *code = self.code(value).unwrap_or(none);
+            }
+            return;
+        }
+        for (candidate, value) in codes.iter_mut().zip(values()) {
+            *candidate = self.codes.candidate(value).unwrap_or(none);
+        }
+        let records = &self.codes.records;
+        let first = |place: u32| records.get(place as usize * ALIGNMENT).copied().unwrap_or(0);
+        // So that the reads are made.
+        std::hint::black_box(codes.iter().fold(0, |sum, &place| sum ^ first(place)));
+        for (code, value) in codes.iter_mut().zip(values()) {
+            let found = match *code {
+                _ if value.is_empty() => self.empty,
+                candidate if candidate == none => None,
+                candidate => self.codes.code_at(candidate, value).or_else(|| self.codes.get(value)),
+            };
+            *code = found.unwrap_or(none);
+        }
     }
 
     /// The longest entry that `value` begins with up to the end of a word, with its size. Entries of less than
@@ -34,8 +144,25 @@ impl Entries {
         ends.take(12).find_map(|(at, _)| Some((self.code(&value[..at])?, at)))
     }
 
+    /// Gives an entry a slug of its own, or none.
+    pub(super) fn set_slug(&mut self, code: u32, slug: Option<Box<str>>) {
+        let Some(entry) = self.values.get_mut(code as usize) else { return };
+        let place = code as usize / 64;
+        if self.slugged.len() <= place {
+            self.slugged.resize(place + 1, 0);
+        }
+        let bit = 1 << (code % 64);
+        self.slugged[place] = self.slugged[place] & !bit | if slug.is_some() { bit } else { 0 };
+        entry.1 = slug;
+    }
+
     /// The slug stored with an entry.
+    #[inline]
     pub(crate) fn slug(&self, code: u32) -> Option<&str> {
+        let bits = self.slugged.get(code as usize / 64)?;
+        if bits >> (code % 64) & 1 == 0 {
+            return None;
+        }
         self.values.get(code as usize).and_then(|(_, slug)| slug.as_deref())
     }
 }
@@ -84,10 +211,9 @@ pub(super) fn choose(counted: Counted, people: u64) -> Choice {
     let (cost, count) = best;
     let entries: Vec<(CompactString, _)> =
         worth.into_iter().take(count).map(|(value, _)| (value, None)).collect();
-    let codes: HashMap<_, _> =
-        entries.iter().zip(0_u32..).map(|((value, _), code)| (value.clone(), code)).collect();
-    let empty = codes.get("").copied();
-    Choice { entries: Entries { values: entries, codes, empty }, cost }
+    let codes = Codes::new(&entries);
+    let empty = codes.get("");
+    Choice { entries: Entries { values: entries, codes, empty, slugged: Vec::new() }, cost }
 }
 
 /// Bytes that a value takes as text, before its codec is known. Other scripts compress less, and a name that
@@ -115,6 +241,25 @@ mod tests {
         assert_eq!(choice.entries.values.len(), 2);
         assert!(choice.cost < as_text / 10);
         assert!(choice.entries.code("Legal").is_some() && choice.entries.code("legal").is_none());
+    }
+
+    #[test]
+    fn many_values_have_the_codes_that_each_of_them_has() {
+        for count in [3, FEW, 500] {
+            let mut values = counted(&[("", 900)]);
+            values.values.extend((1..count).map(|i| (format!("Department {i}").into(), 800)));
+            let entries = choose(values, 400_000).entries;
+            assert_eq!(entries.values.len(), count);
+            let asked: Vec<_> = (0..2 * count).map(|i| format!("Department {i}")).collect();
+            let asked = || asked.iter().map(String::as_str).chain(["", "Department", "department 1"]);
+            let mut codes = vec![7; asked().count()];
+            entries.codes(asked, u32::MAX, &mut codes);
+            for (value, code) in asked().zip(codes) {
+                assert_eq!(Some(code).filter(|&code| code != u32::MAX), entries.code(value), "{value}");
+                let known = entries.values.iter().position(|(known, _)| known == value);
+                assert_eq!(entries.code(value).map(|code| code as usize), known, "{value}");
+            }
+        }
     }
 
     #[test]

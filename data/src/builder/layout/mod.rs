@@ -16,6 +16,7 @@ use crate::segment::column::{NumberCodec, TemplateSet, TextCodec, TextStore};
 use crate::segment::rows::{BitField, NAME_COUNT, Roles};
 use crate::segment::{Columns, KeyHasher, roles};
 use dictionary::Entries;
+use encode::{Cell, Names};
 pub(super) use encode::{Encoder, RowPlace, Stats};
 
 use super::counts::{Counted, Counters};
@@ -231,7 +232,7 @@ impl SchemaLayout {
                 Part::Name => continue,
                 Part::Email => schema.address(place, rows, context),
                 Part::DisplayName => schema.display_name(place, rows, context),
-                Part::AddressList => schema.address_list(place, rows),
+                Part::AddressList => schema.address_list(place, rows, context),
                 Part::Manager => link(place, rows, context),
                 Part::Tenant => column(place, 1, Codec::Tenant, 0),
                 Part::Other => generic(place, rows, counts(place), context, Rest::WhereItPays),
@@ -263,20 +264,20 @@ impl SchemaLayout {
             let (local, _) = row.field(place.into()).rsplit_once('@')?;
             Some((local, row))
         });
-        let templates = self.learn(sample);
+        let templates = self.learn(sample, context);
         let domain_width = context.domains.width(context.people);
         let width = width_of(templates.len() as u64 + 1) + domain_width;
         column(place, width, Codec::Address { templates, domain_width }, rows.len())
     }
 
-    fn address_list(&self, place: u16, rows: &[SampleRow<'_>]) -> Column {
+    fn address_list(&self, place: u16, rows: &[SampleRow<'_>], context: Context<'_>) -> Column {
         let separator = separator(rows.iter().map(|row| row.field(place.into())));
         let learned = learned(rows);
         let pieces = learned.iter().flat_map(|&row| {
             let pieces = row.field(place.into()).split(separator);
             pieces.filter_map(move |piece| Some((piece.rsplit_once('@')?.0, row)))
         });
-        let templates = self.learn(pieces);
+        let templates = self.learn(pieces, context);
         // The code counts: 0 as text, 1 none, then one more than there are.
         let beyond = |width: u32| {
             let most = (1_usize << width) - 2;
@@ -291,7 +292,7 @@ impl SchemaLayout {
     fn display_name(&self, place: u16, rows: &[SampleRow<'_>], context: Context<'_>) -> Column {
         let plain = generic(place, rows, None, context, Rest::Never);
         let learned = learned(rows);
-        let templates = self.learn(learned.iter().map(|&row| (row.field(place.into()), row)));
+        let templates = self.learn(learned.iter().map(|&row| (row.field(place.into()), row)), context);
         let width = width_of(templates.len() as u64 + 1);
         let mut derived = column(place, width, Codec::Template(templates), rows.len());
         derived.distinct = plain.distinct;
@@ -299,11 +300,17 @@ impl SchemaLayout {
         if cost(&derived) < cost(&plain) { derived } else { plain }
     }
 
-    fn learn<'s>(&'s self, sample: impl Iterator<Item = (&'s str, SampleRow<'s>)>) -> TemplateSet {
-        let names =
-            sample.map(|(value, row)| (value, encode::Names::of(self, |place| row.field(place.into()))));
-        let names: Vec<_> = names.collect();
+    fn learn<'s>(
+        &'s self,
+        sample: impl Iterator<Item = (&'s str, SampleRow<'s>)>,
+        context: Context<'_>,
+    ) -> TemplateSet {
+        let names: Vec<_> = sample.map(|(value, row)| (value, self.names_of(row, context))).collect();
         TemplateSet::learn(names.iter().map(|(value, names)| (*value, names.sources())))
+    }
+
+    fn names_of<'s>(&'s self, row: SampleRow<'s>, context: Context<'_>) -> Names<'s> {
+        Names::of(self, &|_, column| cell_of(row, column, context))
     }
 
     /// Bytes of a column in the rows and tails of these people.
@@ -314,12 +321,12 @@ impl SchemaLayout {
             cost += entries.values.iter().map(|(value, _)| value.len() + 12).sum::<usize>();
         }
         let estimate = Collected::default();
-        for row in rows {
+        for &row in rows {
             part.clear();
-            let names = encode::Names::of(self, |place| row.field(place.into()));
+            let names = self.names_of(row, context);
             let sources = names.sources();
-            let value = row.field(column.place.into());
-            if column.encode(value, row.tenant, &sources, context, &estimate, &mut part).has_part {
+            let cell = cell_of(row, column, context);
+            if column.encode(cell, row.tenant, &sources, context, &estimate, &mut part).has_part {
                 cost += 1 + part.len();
             }
         }
@@ -332,12 +339,12 @@ impl SchemaLayout {
         let collected = Collected::default();
         let mut part = Vec::new();
         let learned = learned(rows);
-        for row in &learned {
+        for &row in &learned {
             part.clear();
-            let names = encode::Names::of(self, |place| row.field(place.into()));
+            let names = self.names_of(row, context);
             let column = &self.columns[number];
-            let value = row.field(column.place.into());
-            column.encode(value, row.tenant, &names.sources(), context, &collected, &mut part);
+            let cell = cell_of(row, column, context);
+            column.encode(cell, row.tenant, &names.sources(), context, &collected, &mut part);
         }
         let texts = collected.0.into_inner();
         let bytes: usize = texts.iter().map(String::len).sum();
@@ -347,6 +354,10 @@ impl SchemaLayout {
             self.columns[number].text = TextCodec::train(&texts);
         }
     }
+}
+
+fn cell_of<'s>(row: SampleRow<'s>, column: &Column, context: Context<'_>) -> Cell<'s> {
+    column.cell(row.field(column.place.into()), row.tenant, context)
 }
 
 /// Whether a dictionary column may store what follows an entry as text.

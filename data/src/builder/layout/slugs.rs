@@ -31,7 +31,7 @@ pub(super) fn find<'s>(entries: &mut Entries, rows: impl Iterator<Item = (&'s st
         let mut by_rule = name.as_bytes().to_vec();
         slug::make(&mut by_rule, 0);
         let chosen = most.or(first).filter(|form| form.as_bytes() != by_rule && form.len() < 255);
-        entries.values[code as usize].1 = chosen.map(Into::into);
+        entries.set_slug(code, chosen.map(Into::into));
     }
 }
 

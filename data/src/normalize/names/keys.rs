@@ -96,6 +96,13 @@ pub fn for_each_index_key(name: &Name, reach: Reach, mut visit: impl FnMut(Index
     }
 }
 
+/// Whether [`for_each_index_key`] is sure to have the same for both, as for `Jane Smith` and `Smith, Jane`: two words or
+/// more, the same ones, in one spelling.
+pub(crate) fn has_same_index_keys(a: &Name, b: &Name) -> bool {
+    let (one, other) = (&a.plain.own, &b.plain.own);
+    a.is_plain() && b.is_plain() && one.count() > 1 && one.ranges == other.ranges && one.text == other.text
+}
+
 /// Calls `visit` with each key under which a person can be found whom this `name` is like; some more than once.
 ///
 /// 14 for a usual name of two words, up to 21 more for nicknames, 287 at most. Allocates nothing.
@@ -365,5 +372,49 @@ impl KeyBytes {
 
     fn key(&self) -> IndexKey<'_> {
         IndexKey(self.bytes.get(..self.size).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        let mut name = Name::default();
+        name.read(text);
+        name
+    }
+
+    #[test]
+    fn names_are_said_to_have_the_same_keys_only_where_they_have() {
+        let names = [
+            "Jane Smith",
+            "Smith, Jane",
+            "JANE  smith (IT)",
+            "Dr. Jane Smith",
+            "Smith Jane",
+            "Jane Smyth",
+            "Jane Q. Smith",
+            "JaneSmith",
+            "Jane",
+            "Jäne Smith",
+            "Jaene Smith",
+            "Вera Smith",
+            "Bera Smith",
+            "",
+        ];
+        let keys = |name: &Name| {
+            let mut keys = Vec::new();
+            for_each_index_key(name, Reach::Vip, |key| keys.push(key.bytes().to_vec()));
+            keys
+        };
+        let names = names.map(name);
+        for a in &names {
+            for b in names.iter().filter(|b| has_same_index_keys(a, b)) {
+                assert_eq!(keys(a), keys(b), "{a:?} {b:?}");
+            }
+        }
+        assert!(names[1..4].iter().all(|other| has_same_index_keys(&names[0], other)));
+        assert!(names[5..].iter().all(|other| !has_same_index_keys(&names[0], other)));
     }
 }

@@ -51,6 +51,7 @@ use unicode_security::MixedScript;
 
 pub use compare::{Reach, Similarity, compare};
 pub use folded::{NAME_KEY_BYTES_MAX, folded_name, german_form};
+pub(crate) use keys::has_same_index_keys;
 pub use keys::{IndexKey, for_each_equal_key, for_each_index_key, for_each_query_key};
 pub use parts::NAME_WORDS_MAX;
 

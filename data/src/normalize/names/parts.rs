@@ -10,7 +10,7 @@ use super::titles::{Strength, is_particle, leads_away, post_nominal, title};
 pub const NAME_WORDS_MAX: usize = 16;
 
 /// Where the first words of a folded text are.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ranges {
     at: [(u16, u16); NAME_WORDS_MAX],
     count: usize,

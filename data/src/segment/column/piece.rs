@@ -107,6 +107,25 @@ impl Template {
 
     /// Whether the template renders `value` and nothing remains: names and literals only.
     pub(super) fn renders(&self, value: &str, sources: &Sources<'_>) -> bool {
+        if self.has_remainder {
+            return false;
+        }
+        // Sizes tell most templates apart, and cost less than to compare.
+        let mut size = 0;
+        for piece in &self.pieces {
+            size += match piece {
+                Piece::Source { source, take } => match sources[usize::from(*source)] {
+                    "" => return false,
+                    text if *take == 0 => text.len(),
+                    text => first_letters(text, *take).len(),
+                },
+                Piece::Literal(literal) => literal.len(),
+                Piece::Digits(_) | Piece::Text | Piece::Case(_) => return false,
+            };
+        }
+        if size != value.len() {
+            return false;
+        }
         let mut rest = value.as_bytes();
         let mut take = |text: &str| match rest.split_at_checked(text.len()) {
             Some((start, behind)) if !text.is_empty() && start == text.as_bytes() => {
