@@ -49,7 +49,7 @@ impl Domains {
     }
 }
 
-impl<B: Prefetch> Matching<'_, B> {
+impl<B: Prefetch> Matching<'_, '_, B> {
     /// Place of a domain, which is a key, among those that are remembered. It holds until the next domain is asked for.
     pub(super) fn domain(&mut self, domain: &[u8]) -> Result<usize, LookupError> {
         if let Some(place) = self.domains.known.iter().position(|known| known.domain[..] == *domain) {

@@ -26,12 +26,16 @@ mod sender_name;
 use persondb_protocol::Prefetch;
 use persondb_protocol::answer::Matched;
 use persondb_protocol::layout::NORM_VERSION;
-use persondb_protocol::matching::{AddressKind, MatchEvidence, MatchOptions, Oddity, RECIPIENT_COUNT_MAX};
+use persondb_protocol::matching::{
+    AddressKind, MatchEvidence, MatchOptions, Oddity, PartyPerson, RECIPIENT_COUNT_MAX,
+};
 use smallvec::SmallVec;
 
 use crate::message::{Mailbox, Message, Oddities, parse_address_list};
 use crate::normalize::{KeyBuffer, address_key};
-use crate::segment::{Corrupt, Hits, LookupError, Ordinal, Scope as LookupScope, Segment};
+use crate::segment::{
+    Buffers, Corrupt, Hits, LookupError, Ordinal, PersonRef, Scope as LookupScope, Segment, with_buffers,
+};
 use domains::Domains;
 use party::{Role, Standing};
 use scope::Scope;
@@ -40,17 +44,32 @@ use scope::Scope;
 const LOOKALIKE_QUERIES_MAX: usize = 8;
 
 /// One address of the message on its way to a [`Party`].
-struct Asked<'m, 's> {
+struct Asked<'m> {
     mailbox: Mailbox<'m>,
     further_count: u32,
     /// The address as it is looked up, and the place of its at sign; none for what is no address.
     key: Option<(String, usize)>,
+}
+
+/// Who was met behind it.
+#[derive(Default)]
+struct Met<'s> {
     hits: Hits<'s>,
-    /// Primary address of the first who was met, where it is at hand.
+    /// Primary address of the first, where it is at hand.
     email: Option<String>,
 }
 
-impl<'m> Asked<'m, '_> {
+/// In the order of the message: the senders, then the recipients.
+type AllAsked<'m> = SmallVec<[Asked<'m>; 8]>;
+type AllMet<'s> = SmallVec<[Met<'s>; 8]>;
+
+impl AsRef<str> for Asked<'_> {
+    fn as_ref(&self) -> &str {
+        &self.mailbox.address
+    }
+}
+
+impl<'m> Asked<'m> {
     fn new(mailbox: Mailbox<'m>, further_count: u32) -> Self {
         let mut buffer = KeyBuffer::new();
         let key = address_key(&mailbox.address, &mut buffer).and_then(|key| {
@@ -59,7 +78,7 @@ impl<'m> Asked<'m, '_> {
             let text = if is_same { &*mailbox.address } else { str::from_utf8(key.bytes()).ok()? };
             Some((text.to_owned(), key.at()))
         });
-        Self { mailbox, further_count, key, hits: Hits::default(), email: None }
+        Self { mailbox, further_count, key }
     }
 
     /// The domain as it is looked up.
@@ -70,15 +89,34 @@ impl<'m> Asked<'m, '_> {
 }
 
 /// What is being found out about one message.
-struct Matching<'s, B> {
+struct Matching<'s, 'b, B> {
     segment: &'s Segment<B>,
     /// Codes of the tenants that are looked at; all where none is named.
     only: Option<SmallVec<[u32; 8]>>,
     scope: Scope,
     domains: Domains,
-    /// Tenants that were told last, by code.
-    tenants: SmallVec<[(u32, &'s str); 4]>,
+    tenants: Tenants<'s>,
     lookalike_queries: usize,
+    /// Where values of people are put together.
+    buffers: &'b mut Buffers,
+}
+
+/// Names of the tenants that were told last, by code: those of a message are few.
+#[derive(Default)]
+struct Tenants<'s>(SmallVec<[(u32, &'s str); 4]>);
+
+impl<'s> Tenants<'s> {
+    fn name<B: Prefetch>(&mut self, segment: &'s Segment<B>, code: u32) -> Result<&'s str, Corrupt> {
+        if let Some((_, name)) = self.0.iter().find(|(known, _)| *known == code) {
+            return Ok(name);
+        }
+        let (name, _) = segment.tenant(code)?;
+        if self.0.len() == self.0.inline_size() {
+            self.0.remove(0);
+        }
+        self.0.push((code, name));
+        Ok(name)
+    }
 }
 
 impl<B: Prefetch> Segment<B> {
@@ -93,65 +131,73 @@ impl<B: Prefetch> Segment<B> {
         message: &Message<'_>,
         options: &MatchOptions,
     ) -> Result<MatchEvidence, LookupError> {
+        with_buffers(|buffers| self.matched(message, options, buffers))
+    }
+
+    fn matched(
+        &self,
+        message: &Message<'_>,
+        options: &MatchOptions,
+        buffers: &mut Buffers,
+    ) -> Result<MatchEvidence, LookupError> {
         let mut evidence = MatchEvidence::new(self.generation(), NORM_VERSION);
         let mut matching = Matching {
             segment: self,
             only: options.tenants.as_ref().map(|tenants| self.tenant_codes(tenants)).transpose()?,
             scope: Scope::default(),
             domains: Domains::default(),
-            tenants: SmallVec::new(),
+            tenants: Tenants::default(),
             lookalike_queries: 0,
+            buffers,
         };
         let mut oddities = message.oddities;
         let firsts = [message.sender(), message.reply_to_mailbox(), message.envelope_from_mailbox()];
         let given = firsts.each_ref().map(Option::is_some);
-        let mut asked = SmallVec::<[Asked<'_, '_>; 8]>::new();
+        let (mut asked, mut met) = (AllAsked::new(), AllMet::new());
         asked
             .extend(firsts.into_iter().flatten().map(|first| Asked::new(first.mailbox, first.further_count)));
         let sender_count = asked.len();
         add_recipients(message, &mut asked, &mut oddities);
-        matching.look_up(&mut asked)?;
+        matching.look_up(&asked, &mut met)?;
         let (senders, recipients) = asked.split_at_mut(sender_count);
-        matching.scope_of(recipients)?;
+        let (senders_met, recipients_met) = met.split_at_mut(sender_count);
+        matching.scope_of(recipients, recipients_met)?;
         evidence.recipient_tenants = matching.scope.names(self)?;
-        let mut senders = senders.iter_mut();
+        let mut senders = senders.iter_mut().zip(senders_met);
         let mut next = |place: usize| given[place].then(|| senders.next()).flatten();
         let (from, reply_to, envelope_from) = (next(0), next(1), next(2));
-        if let Some(sender) = from {
-            let (party, standing) = matching.party(sender, Role::Sender)?;
-            let own = &sender.hits;
+        if let Some((sender, met)) = from {
+            let (party, standing) = matching.party(sender, met, Role::Sender)?;
+            let own = &met.hits;
             evidence.from = Some(party);
             let (is_internal, is_cross_tenant) = matching.relate(own)?;
             evidence.sender_is_internal = is_internal || standing == Standing::Own;
             evidence.cross_tenant_sender = is_cross_tenant;
-            evidence.same_person_as_recipient = is_met_again(own, recipients);
+            evidence.same_person_as_recipient = is_met_again(own, recipients_met);
             let name = matching.sender_name(&sender.mailbox, own, options.candidate_limit())?;
             if let Some((name, count)) = name {
                 evidence.sender_name = Some(name);
                 evidence.candidate_count = count;
             }
         }
-        let mut other = |asked: Option<&mut Asked<'_, '_>>| {
-            asked.map(|asked| Ok::<_, LookupError>(matching.party(asked, Role::Other)?.0)).transpose()
+        let mut other = |asked: Option<(&mut Asked<'_>, &mut Met<'_>)>| {
+            let party = asked.map(|(asked, met)| matching.party(asked, met, Role::Other));
+            Ok::<_, LookupError>(party.transpose()?.map(|(party, _)| party))
         };
         evidence.reply_to = other(reply_to)?;
         evidence.envelope_from = other(envelope_from)?;
         // After the senders, so that strangers among the recipients do not use up what may be examined.
         evidence.recipients.reserve_exact(recipients.len());
-        for asked in recipients {
-            evidence.recipients.push(matching.party(asked, Role::Recipient)?.0);
+        for (asked, met) in recipients.iter_mut().zip(recipients_met) {
+            evidence.recipients.push(matching.party(asked, met, Role::Recipient)?.0);
         }
-        evidence.oddities = oddities.iter().collect();
+        evidence.oddities = oddities.into();
         Ok(evidence)
     }
 }
 
 /// Adds the mailboxes of all recipients, in order, up to the limit.
-fn add_recipients<'m>(
-    message: &'m Message<'_>,
-    asked: &mut SmallVec<[Asked<'m, '_>; 8]>,
-    oddities: &mut Oddities,
-) {
+fn add_recipients<'m>(message: &'m Message<'_>, asked: &mut AllAsked<'m>, oddities: &mut Oddities) {
     let end = asked.len() + RECIPIENT_COUNT_MAX;
     for value in &message.recipients {
         let mut list = parse_address_list(value);
@@ -175,36 +221,42 @@ fn compared_email(hits: &Hits<'_>, length: usize) -> Option<String> {
 }
 
 /// Whether somebody who was met is behind one of the recipients' addresses, too.
-fn is_met_again(own: &Hits<'_>, recipients: &[Asked<'_, '_>]) -> bool {
+fn is_met_again(own: &Hits<'_>, recipients: &[Met<'_>]) -> bool {
+    if own.is_empty() {
+        return false;
+    }
     // Hundreds may share an address, on both sides.
     let mut ordinals: SmallVec<[Ordinal; 8]> = own.iter().map(|hit| hit.person.ordinal()).collect();
     ordinals.sort_unstable();
-    let mut others = recipients.iter().flat_map(|asked| asked.hits.iter());
-    !ordinals.is_empty() && others.any(|other| ordinals.binary_search(&other.person.ordinal()).is_ok())
+    let mut others = recipients.iter().flat_map(|met| met.hits.iter());
+    others.any(|other| ordinals.binary_search(&other.person.ordinal()).is_ok())
 }
 
-impl<'s, B: Prefetch> Matching<'s, B> {
+impl<'s, B: Prefetch> Matching<'s, '_, B> {
     /// Looks all addresses up. Who does not count is not met.
-    fn look_up(&self, all: &mut [Asked<'_, 's>]) -> Result<(), LookupError> {
-        let mut answers = SmallVec::<[_; 8]>::new();
-        {
-            let addresses: SmallVec<[&str; 12]> = all.iter().map(|asked| &*asked.mailbox.address).collect();
-            self.segment.get_many(&addresses, LookupScope::Everywhere, |place, found| {
-                let length = addresses.get(place).map_or(0, |address| address.len());
-                let email = found.as_ref().ok().and_then(|hits| compared_email(hits, length));
-                answers.push((found, email));
-            });
-        }
-        for (asked, (found, email)) in all.iter_mut().zip(answers) {
-            asked.email = email;
-            asked.hits = match found {
+    fn look_up(&self, asked: &[Asked<'_>], all: &mut AllMet<'s>) -> Result<(), LookupError> {
+        let mut result = Ok(());
+        self.segment.get_many(asked, LookupScope::Everywhere, |place, found| {
+            let hits = found.or_else(|error| match error {
                 // A mailbox that too many share tells nothing about anybody.
-                Err(LookupError::TooMany) => Hits::of_too_many(),
-                found => found?,
-            };
-            if self.only.is_some() {
-                asked.email = None;
-                asked.hits.retain(|hit| Ok(self.counts(hit.person.tenant_code()?)))?;
+                LookupError::TooMany => Ok(Hits::of_too_many()),
+                error => Err(error),
+            });
+            match hits {
+                Ok(hits) => {
+                    let length = asked.get(place).map_or(0, |asked| asked.mailbox.address.len());
+                    let email = compared_email(&hits, length);
+                    all.push(Met { hits, email });
+                }
+                Err(error) if result.is_ok() => result = Err(error),
+                Err(_) => {}
+            }
+        });
+        result?;
+        if self.only.is_some() {
+            for met in all {
+                met.email = None;
+                met.hits.retain(|hit| Ok(self.counts(hit.person.tenant_code()?)))?;
             }
         }
         Ok(())
@@ -218,17 +270,20 @@ impl<'s, B: Prefetch> Matching<'s, B> {
         }
     }
 
-    /// Name of a tenant: those of a message are few.
+    /// Name of a tenant.
     fn tenant(&mut self, code: u32) -> Result<&'s str, Corrupt> {
-        if let Some((_, name)) = self.tenants.iter().find(|(known, _)| *known == code) {
-            return Ok(name);
-        }
-        let (name, _) = self.segment.tenant(code)?;
-        if self.tenants.len() == self.tenants.inline_size() {
-            self.tenants.remove(0);
-        }
-        self.tenants.push((code, name));
-        Ok(name)
+        self.tenants.name(self.segment, code)
+    }
+
+    /// What the answer says of a person, with the primary address if it is at hand.
+    fn told(
+        &mut self,
+        person: &PersonRef<'_>,
+        matched: Matched,
+        email: Option<String>,
+    ) -> Result<PartyPerson, Corrupt> {
+        let tenant_of = |code| self.tenants.name(self.segment, code);
+        person.open(self.buffers)?.told_as_party(matched, email, tenant_of)
     }
 
     /// Whether people of this tenant count.

@@ -7,7 +7,7 @@ use persondb_protocol::matching::{AddressKind, Flag, LookalikeDomain, LookalikeK
 use smallvec::SmallVec;
 
 use super::domains::is_own;
-use super::{Asked, LOOKALIKE_QUERIES_MAX, Matching};
+use super::{Asked, LOOKALIKE_QUERIES_MAX, Matching, Met};
 use crate::message::{DomainShape, address_fault};
 use crate::normalize::{AddressKey, KeyBuffer};
 use crate::segment::{Corrupt, Hit, LookupError};
@@ -35,23 +35,24 @@ pub(super) enum Standing {
     Own,
 }
 
-impl<B: Prefetch> Matching<'_, B> {
+impl<B: Prefetch> Matching<'_, '_, B> {
     /// Everything about one address, once the scope is known, and what its domain is to the scope.
     pub(super) fn party(
         &mut self,
-        asked: &mut Asked<'_, '_>,
+        asked: &mut Asked<'_>,
+        met: &mut Met<'_>,
         role: Role,
     ) -> Result<(Party, Standing), LookupError> {
-        let (key, mut email) = (asked.key.take(), asked.email.take());
+        let (key, mut email) = (asked.key.take(), met.email.take());
         let mailbox = &asked.mailbox;
         let mut party = Party {
             address: mailbox.address.as_ref().to_owned(),
             name: (!mailbox.name.is_empty()).then(|| mailbox.name.as_ref().to_owned()),
             further_count: asked.further_count,
-            people: Vec::with_capacity(asked.hits.len()),
+            people: Vec::with_capacity(met.hits.len()),
             // One for each person, and one for the domain.
-            kinds: Vec::with_capacity(asked.hits.len() + 1),
-            oddities: mailbox.oddities.iter().collect(),
+            kinds: Vec::with_capacity(met.hits.len() + 1),
+            oddities: mailbox.oddities.into(),
             ..Party::default()
         };
         if role != Role::Sender && mailbox.has_encoded_address {
@@ -63,15 +64,15 @@ impl<B: Prefetch> Matching<'_, B> {
             return Ok((party, Standing::Foreign));
         };
         let key = AddressKey::kept(key_text.as_bytes(), at);
-        for hit in asked.hits.iter() {
+        for hit in met.hits.iter() {
             self.add_person(hit, email.take(), &mut party)?;
         }
-        let is_known = !party.people.is_empty() || asked.hits.is_shared();
+        let is_known = !party.people.is_empty() || met.hits.is_shared();
         let standing = self.add_domain(&key, role, is_known, &mut party)?;
         if !is_known && standing == Standing::Foreign {
             self.add_imitated(&key, &mut party)?;
         }
-        if asked.hits.is_shared() {
+        if met.hits.is_shared() {
             party.flags.push(Flag::Ambiguous);
         }
         party.kinds.sort_unstable();
@@ -91,7 +92,7 @@ impl<B: Prefetch> Matching<'_, B> {
         email: Option<String>,
         party: &mut Party,
     ) -> Result<(), LookupError> {
-        let person = hit.person.told_as_party(hit.matched, email, |tenant| self.tenant(tenant))?;
+        let person = self.told(&hit.person, hit.matched, email)?;
         party.kinds.extend(AddressKind::of(hit.matched, person.kind));
         if differs_in_case(&party.address, hit, &person)? {
             party.flags.push(Flag::CaseDiffers);

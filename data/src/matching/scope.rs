@@ -3,7 +3,7 @@
 use persondb_protocol::Prefetch;
 use smallvec::SmallVec;
 
-use super::{Asked, Matching};
+use super::{Asked, Matching, Met};
 use crate::segment::{LookupError, Segment};
 
 /// Tenants of one message whose names are looked at.
@@ -45,12 +45,16 @@ impl Scope {
     }
 }
 
-impl<B: Prefetch> Matching<'_, B> {
+impl<B: Prefetch> Matching<'_, '_, B> {
     /// Fills the scope from the recipients: the tenants of those who are known, and the owners of their domains.
-    pub(super) fn scope_of(&mut self, recipients: &[Asked<'_, '_>]) -> Result<(), LookupError> {
+    pub(super) fn scope_of(
+        &mut self,
+        recipients: &[Asked<'_>],
+        all_met: &[Met<'_>],
+    ) -> Result<(), LookupError> {
         let mut last: &[u8] = &[];
-        for asked in recipients {
-            for hit in asked.hits.iter() {
+        for (asked, met) in recipients.iter().zip(all_met) {
+            for hit in met.hits.iter() {
                 self.scope.add(hit.person.tenant_code()?);
             }
             let Some(domain) = asked.domain() else { continue };

@@ -1,5 +1,7 @@
 //! Who else bears the name that a message gives its sender.
 
+use std::ops::ControlFlow;
+
 use persondb_protocol::Prefetch;
 use persondb_protocol::answer::Matched;
 use persondb_protocol::matching::{Candidate, Flag, MatchedField, NameEvidence, NameKind, PartyPerson};
@@ -8,7 +10,7 @@ use smallvec::SmallVec;
 use super::Matching;
 use crate::message::{Mailbox, embedded_addresses};
 use crate::normalize::names::{Name, Reach, Similarity, compare};
-use crate::segment::{Corrupt, Hits, LookupError, PersonRef};
+use crate::segment::{Corrupt, Hits, LookupError, OpenPerson, PersonRef};
 
 /// Most people of one message whose names are compared, each some microsecond.
 const COMPARED_MAX: usize = 512;
@@ -20,7 +22,7 @@ struct Found<'s> {
     similarity: Similarity,
 }
 
-impl<'s, B: Prefetch> Matching<'s, B> {
+impl<'s, B: Prefetch> Matching<'s, '_, B> {
     /// Evidence about the sender's name, with the number of candidates before they were cut to `limit`; `None`
     /// where there is no name. Whoever the address belongs to (`own`) is no candidate.
     pub(super) fn sender_name(
@@ -34,6 +36,7 @@ impl<'s, B: Prefetch> Matching<'s, B> {
         }
         let mut name = Name::default();
         name.read(&mailbox.name);
+        let asked = AskedName { text: &mailbox.name, name: &name };
         let is_own = |person: &PersonRef<'_>| own.iter().any(|hit| hit.person.ordinal() == person.ordinal());
         let mut other = Name::default();
         let mut found = SmallVec::<[Found<'s>; 8]>::new();
@@ -41,7 +44,8 @@ impl<'s, B: Prefetch> Matching<'s, B> {
             if is_own(&person) {
                 continue;
             }
-            if let Some((field, similarity)) = strongest(&name, &person, &mut other)? {
+            if let Some((field, similarity)) = strongest(&asked, &mut person.open(self.buffers)?, &mut other)?
+            {
                 found.push(Found { person, field, similarity });
             }
         }
@@ -64,7 +68,7 @@ impl<'s, B: Prefetch> Matching<'s, B> {
         let mut candidates = Vec::with_capacity(found.len());
         for found in &found {
             let is_ambiguous = is_shared && Some(found.similarity.kind) == best;
-            let person = found.person.told_as_party(Matched::Name, None, |tenant| self.tenant(tenant))?;
+            let person = self.told(&found.person, Matched::Name, None)?;
             candidates.push(candidate(found, person, is_ambiguous));
         }
         let flags = name.flags();
@@ -83,29 +87,41 @@ impl<'s, B: Prefetch> Matching<'s, B> {
     }
 }
 
+/// The sender's name.
+struct AskedName<'m> {
+    text: &'m str,
+    name: &'m Name,
+}
+
 /// The strongest way in which one of a person's names agrees with this one. `other` is where they are read.
 fn strongest(
-    name: &Name,
-    person: &PersonRef<'_>,
+    asked: &AskedName<'_>,
+    person: &mut OpenPerson<'_, '_>,
     other: &mut Name,
 ) -> Result<Option<(MatchedField, Similarity)>, Corrupt> {
-    person.opened(|person| {
-        let mut best: Option<(MatchedField, Similarity)> = None;
-        person.each_name(|field, text| {
+    let mut best: Option<(MatchedField, Similarity)> = None;
+    person.each_name(|field, text| {
+        let similarity = if text == asked.text {
+            // Those who are found have a name of something.
+            Some(Similarity::of(NameKind::Exact))
+        } else if asked.name.is_apart(text) {
+            None
+        } else {
             other.read(text);
-            let similarity = compare(name, other, Reach::Vip);
-            if let Some(similarity) = similarity
-                && best.is_none_or(|(_, best)| similarity.kind < best.kind)
-            {
-                best = Some((field, similarity));
-            }
-        })?;
-        // Of most people no name agrees in any way, so how far one may be from theirs is read last. What a shorter
-        // reach does not allow is weaker than all it does.
-        let Some((_, similarity)) = best else { return Ok(None) };
-        let reach = person.reach()?;
-        Ok(best.filter(|_| similarity.is_within(reach)))
-    })
+            compare(asked.name, other, Reach::Vip)
+        };
+        let Some(similarity) = similarity else { return ControlFlow::Continue(()) };
+        if best.is_none_or(|(_, best)| similarity.kind < best.kind) {
+            best = Some((field, similarity));
+        }
+        // Nothing is stronger, and nobody too far away for it.
+        if similarity.kind == NameKind::Exact { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    // Of most people no name agrees in any way, so how far one may be from theirs is read last. What a shorter
+    // reach does not allow is weaker than all it does.
+    let Some((_, similarity)) = best else { return Ok(None) };
+    let is_found = similarity.kind == NameKind::Exact || similarity.is_within(person.reach()?);
+    Ok(best.filter(|_| is_found))
 }
 
 fn candidate(found: &Found<'_>, person: PartyPerson, is_ambiguous: bool) -> Candidate {

@@ -91,6 +91,9 @@ impl<'a> Iterator for AddressList<'a> {
     type Item = Mailbox<'a>;
 
     fn next(&mut self) -> Option<Mailbox<'a>> {
+        if self.lexer.at() == self.lexer.text().len() {
+            return None;
+        }
         if self.given < MAILBOX_COUNT_MAX
             && let Some(plain) = plain_mailbox(self.lexer.text(), self.lexer.at())
         {

@@ -40,9 +40,12 @@ pub struct DomainShape<'d> {
     registrable: &'d str,
     suffix: &'d str,
     /// The label as readers see it.
-    label: SmallVec<[char; 64]>,
-    skeleton: String,
+    label: Characters,
+    skeleton: Characters,
 }
+
+/// A label has at most 63 characters, what it looks like mostly as many.
+type Characters = SmallVec<[char; 64]>;
 
 impl<'d> DomainShape<'d> {
     /// The shape of a domain key (see [`domain_key`](crate::normalize::domain_key)).
@@ -110,8 +113,7 @@ impl<'d> DomainShape<'d> {
 
     fn common_keys(&self, key: &mut Key, visit: &mut impl FnMut(&[u8])) {
         if self.label.len() >= LABEL_CHARS_MIN_SKELETON {
-            let skeleton: SmallVec<[char; 64]> = self.skeleton.chars().collect();
-            visit(key.of(Rule::Skeleton, &skeleton, self.suffix));
+            visit(key.of(Rule::Skeleton, &self.skeleton, self.suffix));
         }
         if self.label.len() >= LABEL_CHARS_MIN_SUFFIX {
             visit(key.of(Rule::Label, &self.label, ""));
@@ -157,8 +159,11 @@ impl Key {
         self.0.clear();
         // A label has at most 63 characters.
         self.0.extend_from_slice(&[number, u8::try_from(length).unwrap_or(u8::MAX)]);
-        for character in characters {
-            self.0.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        for &character in characters {
+            match u8::try_from(character) {
+                Ok(byte) if byte.is_ascii() => self.0.push(byte),
+                _ => self.0.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
         }
         self.0.push(b'.');
         self.0.extend_from_slice(suffix.as_bytes());
@@ -178,19 +183,35 @@ fn as_seen(label: &str) -> std::borrow::Cow<'_, str> {
 }
 
 /// What a label looks like. Labels are lower case, so the skeleton's capitals (`0` → `O`) are folded again.
-fn skeleton(label: &str) -> String {
-    let mut out = String::with_capacity(label.len() + 8);
-    for character in unicode_security::skeleton(label).flat_map(char::to_lowercase) {
-        match character {
-            'i' => out.push('l'),
-            'v' if out.ends_with('v') => {
-                out.pop();
-                out.push('w');
+fn skeleton(label: &str) -> Characters {
+    let mut out = Characters::new();
+    let is_usual = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    if label.bytes().all(is_usual) {
+        for byte in label.bytes() {
+            match byte {
+                b'0' => push_look(&mut out, 'o'),
+                b'1' => push_look(&mut out, 'l'),
+                b'm' => ['r', 'n'].into_iter().for_each(|part| push_look(&mut out, part)),
+                other => push_look(&mut out, other.into()),
             }
-            other => out.push(other),
         }
+        return out;
     }
+    unicode_security::skeleton(label)
+        .flat_map(char::to_lowercase)
+        .for_each(|character| push_look(&mut out, character));
     out
+}
+
+fn push_look(out: &mut Characters, character: char) {
+    match character {
+        'i' => out.push('l'),
+        'v' if out.last() == Some(&'v') => {
+            out.pop();
+            out.push('w');
+        }
+        other => out.push(other),
+    }
 }
 
 /// Whether one insertion, deletion, replacement or swap of neighbours makes one of the other (not zero).
@@ -223,6 +244,15 @@ mod tests {
         let mut found = false;
         asked.for_each_query_key(|key| found |= keys.contains(key));
         found
+    }
+
+    proptest! {
+        #[test]
+        fn usual_labels_look_as_the_library_says(label in "[a-z0-9_-]{0,8}|[imvw01]{0,8}") {
+            let mut expected = Characters::new();
+            unicode_security::skeleton(&label).flat_map(char::to_lowercase).for_each(|part| push_look(&mut expected, part));
+            prop_assert_eq!(skeleton(&label), expected);
+        }
     }
 
     #[test]

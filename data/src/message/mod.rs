@@ -266,6 +266,13 @@ impl Oddities {
     }
 }
 
+impl From<Oddities> for Vec<Oddity> {
+    fn from(oddities: Oddities) -> Self {
+        // Of nearly all there are none.
+        if oddities.is_empty() { Self::new() } else { oddities.iter().collect() }
+    }
+}
+
 impl FromIterator<Oddity> for Oddities {
     fn from_iter<I: IntoIterator<Item = Oddity>>(oddities: I) -> Self {
         let mut set = Self::default();

@@ -9,6 +9,8 @@
 //! One pass over the bytes of the mailbox. What is not as plain goes the long way through the tokens, and the two
 //! say the same of what both can read: a test holds that.
 
+use wide::u8x16;
+
 use super::lex::is_blank;
 
 /// A mailbox that needs nothing done to it.
@@ -79,16 +81,44 @@ pub(super) fn plain_mailbox(text: &str, from: usize) -> Option<PlainMailbox<'_>>
 
 /// Where the address that begins at `start` ends: something on both sides of one at sign.
 fn end_of_address(bytes: &[u8], start: usize) -> Option<usize> {
-    let end_of_run = |from: usize| {
-        let is_part = |byte: &&u8| CLASSES[usize::from(**byte)] & ADDRESS != 0;
-        from + bytes.get(from..).unwrap_or_default().iter().take_while(is_part).count()
-    };
-    let at = end_of_run(start);
+    let at = end_of_run(bytes, start);
     if at == start || bytes.get(at) != Some(&b'@') {
         return None;
     }
-    let end = end_of_run(at + 1);
+    let end = end_of_run(bytes, at + 1);
     (end > at + 1).then_some(end)
+}
+
+/// Where a run of bytes of an address ends: sixteen at a time, the last sixteen over those before them.
+#[inline]
+fn end_of_run(bytes: &[u8], start: usize) -> usize {
+    let mut from = start;
+    while let Some(chunk) = bytes.get(from..).and_then(<[u8]>::first_chunk) {
+        match in_address(chunk).trailing_ones() {
+            16.. => from += LANES,
+            count => return from + count as usize,
+        }
+    }
+    if let Some((last, before)) = bytes.last_chunk().zip(bytes.len().checked_sub(LANES)) {
+        // The chunk has fewer bytes than bits behind `from`, so the first zero is at the end or before it.
+        return from + (in_address(last) >> (from - before)).trailing_ones() as usize;
+    }
+    let is_part = |byte: &&u8| CLASSES[usize::from(**byte)] & ADDRESS != 0;
+    from + bytes.get(from..).unwrap_or_default().iter().take_while(is_part).count()
+}
+
+/// Bytes that are looked at together.
+const LANES: usize = 16;
+
+/// A bit for each byte that may be part of an address.
+#[inline]
+fn in_address(chunk: &[u8; LANES]) -> u32 {
+    let given = u8x16::new(*chunk);
+    let is_below = |offset: u8x16, end: u8| offset.min(u8x16::splat(end)).simd_eq(offset);
+    let is = |byte: u8| given.simd_eq(u8x16::splat(byte));
+    let letters = is_below((given | u8x16::splat(0x20)) - u8x16::splat(b'a'), 25);
+    let digits = is_below(given - u8x16::splat(b'0'), 9);
+    (letters | digits | is(b'.') | is(b'-') | is(b'_') | is(b'+')).to_bitmask()
 }
 
 /// Where a name of such bytes ends, with one blank at most between its words: before two, and before any other byte.
@@ -111,5 +141,26 @@ fn behind_mailbox(bytes: &[u8], from: usize) -> Option<usize> {
         None => Some(end),
         Some(b',') => Some(end + 1),
         Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixteen_bytes_at_once_are_told_as_each_by_itself() {
+        for byte in 0..=u8::MAX {
+            let is_part = CLASSES[usize::from(byte)] & ADDRESS != 0;
+            for place in 0..40 {
+                let mut bytes = [b'a'; 40];
+                bytes[place] = byte;
+                for start in [0, place, place + 1] {
+                    let end = if is_part || start > place { 40 } else { place };
+                    assert_eq!(end_of_run(&bytes, start), end, "{byte} at {place} from {start}");
+                }
+                assert_eq!(end_of_run(&bytes[..place], 0), place);
+            }
+        }
     }
 }

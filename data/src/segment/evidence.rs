@@ -81,12 +81,12 @@ impl<B: Prefetch> Segment<B> {
         for &tenant in tenants {
             seeds.push(parts.view.hasher.tenant(self.tenant(tenant)?.0));
         }
-        let hashes = NameHashes::of(name, &seeds);
-        for hash in hashes.iter() {
+        let hashes = hashes_of(name, &seeds);
+        for &hash in &hashes {
             self.bytes().prefetch(index.range.start + index.layout.bucket_offset(hash));
         }
         let mut ordinals = SmallVec::<[u32; 64]>::new();
-        for hash in hashes.iter() {
+        for &hash in &hashes {
             those_met(parts.candidates(index, hash, |ordinal| {
                 if ordinals.len() >= GATHERED_MAX {
                     return Err(LookupError::TooMany);
@@ -111,40 +111,35 @@ impl<B: Prefetch> Segment<B> {
     }
 }
 
-/// Hashes of the keys of one name in several tenants, each once.
-struct NameHashes {
-    tenant_count: usize,
-    /// One for each tenant, key by key.
-    hashes: SmallVec<[u64; 64]>,
-    /// Which keys to ask for: pairs last, for thousands may share one, and would leave no room for those whose letters
-    /// agree.
-    keys: SmallVec<[(bool, u64, u32); 32]>,
-}
+type Hashes = SmallVec<[u64; 64]>;
 
-impl NameHashes {
-    fn of(name: &Name, seeds: &[u64]) -> Self {
-        let mut all = Self { tenant_count: seeds.len(), hashes: SmallVec::new(), keys: SmallVec::new() };
-        let Some((&first, others)) = seeds.split_first() else { return all };
-        for_each_query_key(name, |key| {
-            let hash = KeyHasher::name(first, key.bytes());
-            all.keys.push((key.is_pair(), hash, u32::try_from(all.hashes.len()).unwrap_or(u32::MAX)));
-            all.hashes.push(hash);
-            for &seed in others {
-                all.hashes.push(KeyHasher::name(seed, key.bytes()));
-            }
-        });
+/// Hashes of the keys of one name in the tenants that have these seeds, each once, in the order in which to ask for
+/// them: pairs last, for thousands may share one, and would leave no room for those whose letters agree.
+fn hashes_of(name: &Name, seeds: &[u64]) -> Hashes {
+    let Some((&first, others)) = seeds.split_first() else { return Hashes::new() };
+    // Those of the other tenants, key by key; and for each key that of the first tenant, and where the others begin.
+    let mut rest = Hashes::new();
+    let (mut letters, mut pairs) = (SmallVec::<[(u64, u32); 32]>::new(), SmallVec::<[(u64, u32); 32]>::new());
+    for_each_query_key(name, |key| {
+        let hash = KeyHasher::name(first, key.bytes());
+        let keys = if key.is_pair() { &mut pairs } else { &mut letters };
+        keys.push((hash, u32::try_from(rest.len()).unwrap_or(u32::MAX)));
+        rest.extend(others.iter().map(|&seed| KeyHasher::name(seed, key.bytes())));
+    });
+    let mut hashes = Hashes::new();
+    for keys in [&mut letters, &mut pairs] {
+        keys.sort_unstable_by_key(|(hash, _)| *hash);
         // Keys that are the same in one tenant are so in all.
-        all.keys.sort_unstable();
-        all.keys.dedup_by_key(|(_, hash, _)| *hash);
-        all
+        keys.dedup_by_key(|(hash, _)| *hash);
+        for &mut (hash, at) in keys {
+            hashes.push(hash);
+            if !others.is_empty() {
+                let at = at as usize;
+                hashes.extend_from_slice(rest.get(at..at + others.len()).unwrap_or_default());
+            }
+        }
     }
-
-    fn iter(&self) -> impl Iterator<Item = u64> {
-        self.keys.iter().flat_map(|&(_, _, at)| {
-            let at = at as usize;
-            self.hashes.get(at..at + self.tenant_count).unwrap_or_default().iter().copied()
-        })
-    }
+    hashes
 }
 
 /// Those who are in it most often, each once, in order.

@@ -15,7 +15,7 @@
 //! | `lookup`, `batch` | question → people, one or many |
 //! | `domain_lookup` | domain → what is known of it |
 //! | `scratch`, `last_values` | values while they are compared; address and names that were decoded last |
-//! | `person_ref`, `open_person` | one person, borrowed; several values of one |
+//! | `person_ref`, `open_person`, `known_words` | one person, borrowed; several values of one; what words mean, by code |
 //! | `stored` | how columns are stored, for people |
 //! | `verify` | the thorough check before a segment is announced |
 //! | `varint` | sizes in tails |
@@ -32,6 +32,7 @@ mod image;
 mod key_index;
 mod key_index_builder;
 mod keys;
+mod known_words;
 mod last_values;
 mod lookup;
 mod meta;
@@ -65,6 +66,7 @@ pub(crate) use keys::{
 pub use lookup::{CANDIDATES_MAX, HITS_MAX, Hit, Hits, LookupError, Scope, to_people};
 pub(crate) use meta::Columns;
 pub use meta::{InputRecord, Meta};
+pub(crate) use open_person::{Buffers, OpenPerson, with_buffers};
 pub use person_ref::{Ambiguity, PersonRef};
 pub use stored::{StoredColumn, StoredRow};
 pub use verify::{Verified, VerifyError};

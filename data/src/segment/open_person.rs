@@ -5,11 +5,13 @@
 //! stands in a dictionary is read there, and the rest is put together in buffers that stay.
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 
 use persondb_protocol::answer::{AccountStatus, Kind, Matched};
 use persondb_protocol::matching::{MatchedField, PartyPerson};
 
 use super::column::short::ShortText;
+use super::known_words::{Known, KnownWords};
 use super::meta::Columns;
 use super::rows::RowRef;
 use super::{Corrupt, PersonRef};
@@ -18,17 +20,18 @@ use crate::normalize::names::Reach;
 
 /// Where values are put together that stand nowhere as they are: one for each thread, kept between messages.
 #[derive(Debug)]
-struct Buffers {
+pub(crate) struct Buffers {
     short: ShortText,
     long: Vec<u8>,
     texts: Texts,
+    words: KnownWords,
 }
 
 /// Buffers that have grown beyond this are not kept.
 const KEPT_MAX: usize = 64 << 10;
 
 /// Runs `work` with the thread's buffers, or with new ones where they are in use.
-fn with_buffers<R>(work: impl FnOnce(&mut Buffers) -> R) -> R {
+pub(crate) fn with_buffers<R>(work: impl FnOnce(&mut Buffers) -> R) -> R {
     thread_local! {
         static KEPT: Cell<Option<Box<Buffers>>> = const { Cell::new(None) };
     }
@@ -43,7 +46,12 @@ fn with_buffers<R>(work: impl FnOnce(&mut Buffers) -> R) -> R {
 
 impl Buffers {
     fn new() -> Self {
-        Self { short: ShortText::new(), long: Vec::new(), texts: Texts::default() }
+        Self {
+            short: ShortText::new(),
+            long: Vec::new(),
+            texts: Texts::default(),
+            words: KnownWords::default(),
+        }
     }
 
     fn capacity(&self) -> usize {
@@ -60,45 +68,45 @@ pub(crate) struct OpenPerson<'a, 'b> {
     buffers: &'b mut Buffers,
 }
 
-impl PersonRef<'_> {
-    /// Runs `work` with the row open. Nothing is allocated once the thread's buffers are large enough.
-    pub(crate) fn opened<R>(
-        &self,
-        work: impl FnOnce(&mut OpenPerson<'_, '_>) -> Result<R, Corrupt>,
-    ) -> Result<R, Corrupt> {
-        let (row, columns) = (self.row()?, self.schema());
-        with_buffers(|buffers| work(&mut OpenPerson { row, columns, buffers }))
-    }
-
-    /// The owned form of a person behind an address, with the primary address if it is at hand, and the name that
-    /// `tenant_of` gives for the code of a tenant.
-    pub(crate) fn told_as_party<'t>(
-        &self,
-        matched: Matched,
-        email: Option<String>,
-        tenant_of: impl FnOnce(u32) -> Result<&'t str, Corrupt>,
-    ) -> Result<PartyPerson, Corrupt> {
-        self.opened(|person| {
-            let email = email.map_or_else(|| person.email(), Ok)?;
-            let person_id = person.first(Canonical::PersonId, |id| trimmed(id).to_owned())?;
-            Ok(PartyPerson {
-                tenant_id: tenant_of(person.row.run()?.tenant)?.to_owned(),
-                person_id: if person_id.is_empty() { email.clone() } else { person_id },
-                email,
-                display_name: person.first(Canonical::DisplayName, str::to_owned)?,
-                matched,
-                vip: person.vip()?,
-                kind: person.kind()?,
-                status: person.status()?,
-            })
-        })
+impl<'a> PersonRef<'a> {
+    /// Opens the row. Nothing is allocated for reading it once the buffers are large enough.
+    #[inline]
+    pub(crate) fn open<'b>(&self, buffers: &'b mut Buffers) -> Result<OpenPerson<'a, 'b>, Corrupt> {
+        let row = self.row()?;
+        buffers.words.turn_to((self.segment_number(), row.schema_number()));
+        Ok(OpenPerson { row, columns: self.schema(), buffers })
     }
 }
 
 impl OpenPerson<'_, '_> {
+    /// The owned form of a person behind an address, with the primary address if it is at hand, and the name that
+    /// `tenant_of` gives for the code of a tenant.
+    pub(crate) fn told_as_party<'t>(
+        &mut self,
+        matched: Matched,
+        email: Option<String>,
+        tenant_of: impl FnOnce(u32) -> Result<&'t str, Corrupt>,
+    ) -> Result<PartyPerson, Corrupt> {
+        let email = email.map_or_else(|| self.email(), Ok)?;
+        let person_id = self.first(Canonical::PersonId, |id| trimmed(id).to_owned())?;
+        Ok(PartyPerson {
+            tenant_id: tenant_of(self.row.run()?.tenant)?.to_owned(),
+            person_id: if person_id.is_empty() { email.clone() } else { person_id },
+            email,
+            display_name: self.first(Canonical::DisplayName, str::to_owned)?,
+            matched,
+            vip: self.vip()?,
+            kind: self.kind()?,
+            status: self.status()?,
+        })
+    }
+
     /// Calls `visit` with every name of the person and where it is from: those that
-    /// [`for_each_name`](super::for_each_name) gives, in its order.
-    pub(crate) fn each_name(&mut self, mut visit: impl FnMut(MatchedField, &str)) -> Result<(), Corrupt> {
+    /// [`for_each_name`](super::for_each_name) gives, in its order, until it breaks.
+    pub(crate) fn each_name(
+        &mut self,
+        mut visit: impl FnMut(MatchedField, &str) -> ControlFlow<()>,
+    ) -> Result<(), Corrupt> {
         // Taken out while they are in use, for the buffers are.
         let mut texts = std::mem::take(&mut self.buffers.texts);
         let result = self.each_name_in(&mut texts, &mut visit);
@@ -109,12 +117,10 @@ impl OpenPerson<'_, '_> {
     fn each_name_in(
         &mut self,
         texts: &mut Texts,
-        visit: &mut impl FnMut(MatchedField, &str),
+        visit: &mut impl FnMut(MatchedField, &str) -> ControlFlow<()>,
     ) -> Result<(), Corrupt> {
         let Texts { display_name, first, family } = texts;
-        let display_place = self.copy(Canonical::DisplayName, display_name)?;
-        visit(MatchedField::DisplayName, display_name);
-        let is_given_family = display_place.is_some_and(|place| self.is_given_family(place, display_name));
+        let Some(is_given_family) = self.display_name_in(display_name, visit)? else { return Ok(()) };
         let firsts = [
             (Canonical::GivenName, MatchedField::GivenFamily),
             (Canonical::PreferredName, MatchedField::PreferredFamily),
@@ -138,16 +144,48 @@ impl OpenPerson<'_, '_> {
             if behind != Some(family.as_str()) {
                 first.push(' ');
                 first.push_str(family);
-                visit(field, first);
+                if visit(field, first).is_break() {
+                    return Ok(());
+                }
             }
         }
         let separator = self.columns.separator(Canonical::OtherNames);
         for &place in self.columns.places(Canonical::OtherNames) {
             for name in values::texts(self.value(place)?, separator) {
-                visit(MatchedField::OtherNames, name);
+                if visit(MatchedField::OtherNames, name).is_break() {
+                    return Ok(());
+                }
             }
         }
         Ok(())
+    }
+
+    /// Calls `visit` with the display name, and copies it to `out` if others are compared with it. Whether it is given
+    /// and family name, so that they need not be read; `None` when `visit` breaks.
+    fn display_name_in(
+        &mut self,
+        out: &mut String,
+        visit: &mut impl FnMut(MatchedField, &str) -> ControlFlow<()>,
+    ) -> Result<Option<bool>, Corrupt> {
+        out.clear();
+        let columns = self.columns;
+        let is_only = |column| columns.places(column).len() == 1;
+        let is_of_one_each = is_only(Canonical::GivenName) && is_only(Canonical::FamilyName);
+        for &place in columns.places(Canonical::DisplayName) {
+            let says_so = is_of_one_each && self.row.is_given_family(usize::from(place));
+            let name = self.value(place)?;
+            let text = trimmed(name);
+            if !text.is_empty() {
+                // Of a name that is too long nothing is in it: then a blank is at one end.
+                let is_given_family = says_so && text.len() == name.len();
+                if !is_given_family || !columns.places(Canonical::PreferredName).is_empty() {
+                    out.push_str(name);
+                }
+                let goes_on = visit(MatchedField::DisplayName, name).is_continue();
+                return Ok(goes_on.then_some(is_given_family));
+            }
+        }
+        Ok(visit(MatchedField::DisplayName, "").is_continue().then_some(false))
     }
 
     /// How far from their name the person may still be found: what [`reach`](super::reach) says.
@@ -167,17 +205,31 @@ impl OpenPerson<'_, '_> {
                 return Ok(Kind::Guest);
             }
         }
-        self.word(Canonical::Kind, (b"person", Kind::Person), input::kind_of_word)
+        self.known(
+            Canonical::Kind,
+            |words| &mut words.kind,
+            |person| person.word(Canonical::Kind, (b"person", Kind::Person), input::kind_of_word),
+        )
     }
 
     /// 0 to 3.
     fn vip(&mut self) -> Result<u8, Corrupt> {
-        self.word(Canonical::Vip, (b"false", input::Vip::default()), input::Vip::of_word)
-            .map(input::Vip::level)
+        let vip = self.known(
+            Canonical::Vip,
+            |words| &mut words.vip,
+            |person| person.word(Canonical::Vip, (b"false", input::Vip::default()), input::Vip::of_word),
+        );
+        vip.map(input::Vip::level)
     }
 
     fn status(&mut self) -> Result<AccountStatus, Corrupt> {
-        self.word(Canonical::Status, (b"active", AccountStatus::Active), input::status_of_word)
+        self.known(
+            Canonical::Status,
+            |words| &mut words.status,
+            |person| {
+                person.word(Canonical::Status, (b"active", AccountStatus::Active), input::status_of_word)
+            },
+        )
     }
 
     /// Primary address, as [`PersonRef::email`] tells it.
@@ -192,27 +244,17 @@ impl OpenPerson<'_, '_> {
         Ok(String::new())
     }
 
-    /// Whether the display name says of itself that it is given and family name, so that they need not be read.
-    fn is_given_family(&self, place: u16, display_name: &str) -> bool {
-        let is_only = |column| self.columns.places(column).len() == 1;
-        // Of a name that is too long nothing is in it: then a blank is at one end.
-        trimmed(display_name).len() == display_name.len()
-            && is_only(Canonical::GivenName)
-            && is_only(Canonical::FamilyName)
-            && self.row.is_given_family(usize::from(place))
-    }
-
-    /// Copies the first value of this meaning that is not blank to `out`, and says where it stands.
-    fn copy(&mut self, column: Canonical, out: &mut String) -> Result<Option<u16>, Corrupt> {
+    /// Copies the first value of this meaning that is not blank to `out`.
+    fn copy(&mut self, column: Canonical, out: &mut String) -> Result<(), Corrupt> {
         out.clear();
         for &place in self.columns.places(column) {
             let value = self.value(place)?;
             if !trimmed(value).is_empty() {
                 out.push_str(value);
-                return Ok(Some(place));
+                return Ok(());
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     /// What `read` makes of the first value of this meaning that is not blank.
@@ -248,8 +290,29 @@ impl OpenPerson<'_, '_> {
         Ok(T::default())
     }
 
+    /// What `read` makes of the one column of this meaning, or made of a row with the same code.
+    #[inline]
+    fn known<T: Copy>(
+        &mut self,
+        column: Canonical,
+        kept: impl Fn(&mut KnownWords) -> &mut Known<T>,
+        read: impl FnOnce(&mut Self) -> Result<T, Corrupt>,
+    ) -> Result<T, Corrupt> {
+        let code = match self.columns.places(column) {
+            [place] => self.row.word_code(*place),
+            _ => None,
+        };
+        let Some(code) = code else { return read(self) };
+        if let Some(meaning) = kept(&mut self.buffers.words).get(code) {
+            return Ok(meaning);
+        }
+        let meaning = read(self)?;
+        kept(&mut self.buffers.words).keep(code, meaning);
+        Ok(meaning)
+    }
+
     fn value(&mut self, place: u16) -> Result<&str, Corrupt> {
-        utf8(self.bytes(place)?)
+        self.row.text(place, &mut self.buffers.short, &mut self.buffers.long)
     }
 
     #[inline]
@@ -282,9 +345,12 @@ fn utf8(bytes: &[u8]) -> Result<&str, Corrupt> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use persondb_protocol::Generation;
     use proptest::prelude::*;
 
+    use super::with_buffers;
     use crate::builder::{BuildOptions, build};
     use crate::input::InputSpec;
     use crate::segment::Segment;
@@ -346,8 +412,12 @@ mod tests {
                     all.push((field, name.to_owned()));
                     far = Some(reach);
                 }).unwrap();
-                let reach = person.opened(|person| {
-                    person.each_name(|field, name| opened.push((field, name.to_owned())))?;
+                let reach = with_buffers(|buffers| {
+                    let mut person = person.open(buffers)?;
+                    person.each_name(|field, name| {
+                        opened.push((field, name.to_owned()));
+                        ControlFlow::Continue(())
+                    })?;
                     person.reach()
                 });
                 prop_assert_eq!(opened, all);

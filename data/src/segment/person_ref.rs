@@ -255,6 +255,12 @@ impl<'a> PersonRef<'a> {
         Ok(self.row()?.run()?.tenant)
     }
 
+    /// Of the segment among all that this process opened.
+    #[inline]
+    pub(super) fn segment_number(&self) -> u64 {
+        self.parts.view.number
+    }
+
     /// What its columns mean.
     #[inline]
     pub(super) fn schema(&self) -> &'a Columns {

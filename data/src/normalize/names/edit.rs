@@ -20,6 +20,10 @@ pub(super) fn within_one_edit(a: &[u8], b: &[u8]) -> bool {
         same -= 1;
     }
     let (a, b) = (&a[..a.len() - same], &b[..b.len() - same]);
+    // Two characters have at most eight bytes.
+    if a.len().max(b.len()) > 8 {
+        return false;
+    }
     match (characters(a), characters(b)) {
         (0 | 1, 0 | 1) => true,
         (2, 2) => {

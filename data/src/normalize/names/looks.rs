@@ -131,7 +131,13 @@ pub(super) fn ends_of(word: &[u8]) -> u16 {
 #[inline]
 fn ascii_ends(word: &[u8]) -> u16 {
     let (Some(first), Some(last)) = (word.first(), word.last()) else { return ANY_ENDS };
-    let (first, last) = (END_LOOKS[usize::from(*first)], END_LOOKS[usize::from(*last)]);
+    ends_of_bytes(*first, *last)
+}
+
+/// The same of a word with these bytes at its ends.
+#[inline]
+pub(super) fn ends_of_bytes(first: u8, last: u8) -> u16 {
+    let (first, last) = (END_LOOKS[usize::from(first)], END_LOOKS[usize::from(last)]);
     if first == 0 || last == 0 {
         return ANY_ENDS;
     }

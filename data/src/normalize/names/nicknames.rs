@@ -7,7 +7,7 @@
 
 use std::sync::LazyLock;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::looks::Look;
@@ -59,38 +59,45 @@ static TABLE: LazyLock<Nicknames> = LazyLock::new(|| {
         .map(|line| line.split_ascii_whitespace().collect())
         .collect();
     let hashing = |word: &str| Box::<[u8]>::from(Look::for_hashing(word.as_bytes()).bytes());
-    let mut names = HashMap::<&'static [u8], Listed>::new();
+    let looks: Vec<Vec<Box<[u8]>>> =
+        lines.iter().map(|line| line.iter().map(|word| hashing(word)).collect()).collect();
+    let word_count = looks.iter().map(Vec::len).sum();
+    let mut names = HashMap::<&'static [u8], Listed>::with_capacity(word_count);
     // Several names can have one look; where they stand on several lines, none of them speaks for it.
-    let mut lines_of_look = HashMap::<Box<[u8]>, HashSet<usize>>::new();
-    for (number, line) in lines.iter().enumerate() {
-        for word in line {
+    let mut line_of_look = HashMap::<&[u8], Option<usize>>::with_capacity(word_count);
+    for (number, (line, looks)) in lines.iter().zip(&looks).enumerate() {
+        for (word, look) in line.iter().zip(looks) {
             // The list is a part of the program and far shorter; what would not fit, would be on no line.
             let Ok(short) = u16::try_from(number) else { continue };
             names.entry(word.as_bytes()).or_default().lines.push(short);
-            lines_of_look.entry(hashing(word)).or_default().insert(number);
+            let only = line_of_look.entry(look).or_insert(Some(number));
+            *only = only.filter(|&line| line == number);
         }
     }
-    let mut heads = HashMap::new();
-    for (look, on) in lines_of_look {
-        if let (1, Some(head)) = (on.len(), on.iter().next().and_then(|&line| lines[line].first())) {
-            heads.insert(look, hashing(head));
+    let mut heads = HashMap::<Box<[u8]>, Box<[u8]>>::with_capacity(word_count);
+    for (look, only) in line_of_look {
+        if let Some(head) = only.and_then(|line| looks.get(line)?.first()) {
+            heads.insert(Box::from(look), head.clone());
         }
     }
     let mut places = Vec::<Box<[u8]>>::new();
-    let mut place_of = HashMap::<Box<[u8]>, u16>::new();
-    // In the order of the list, so that keys come in the same order in every process.
-    for word in lines.iter().flatten() {
-        let Some(listed) = names.get_mut(word.as_bytes()).filter(|listed| listed.indexed_as.is_empty())
-        else {
-            continue;
-        };
-        for nickname in listed.lines.iter().flat_map(|&line| &lines[usize::from(line)]) {
-            let look = hashing(nickname);
-            let under = heads.get(&look).cloned().unwrap_or(look);
-            let place = *place_of.entry(under).or_insert_with_key(|under| {
-                places.push(under.clone());
+    let mut place_of = HashMap::<&[u8], u16>::with_capacity(word_count);
+    let mut places_of = Vec::with_capacity(looks.len());
+    for line in &looks {
+        let mut of_line = Vec::with_capacity(line.len());
+        for look in line {
+            let under: &[u8] = heads.get::<[u8]>(look).unwrap_or(look);
+            of_line.push(*place_of.entry(under).or_insert_with(|| {
+                places.push(under.into());
                 u16::try_from(places.len() - 1).unwrap_or(u16::MAX)
-            });
+            }));
+        }
+        places_of.push(of_line);
+    }
+    drop(place_of);
+    for listed in names.values_mut() {
+        // In the order of the list, so that keys come in the same order in every process.
+        for &place in listed.lines.iter().flat_map(|&line| &places_of[usize::from(line)]) {
             if !listed.indexed_as.contains(&place) {
                 listed.indexed_as.push(place);
             }
@@ -101,6 +108,8 @@ static TABLE: LazyLock<Nicknames> = LazyLock::new(|| {
 
 #[cfg(test)]
 mod tests {
+    use hashbrown::HashSet;
+
     use super::*;
 
     #[test]

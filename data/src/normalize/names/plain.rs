@@ -1,4 +1,4 @@
-//! The short way to take a name apart: usual names in ASCII, in one pass.
+//! The short way to take a name apart: usual names in ASCII, [sixteen bytes at a time](super::marked) or in one pass.
 //!
 //! | name | read here |
 //! |---|---|
@@ -9,11 +9,13 @@
 //! [`own_words`](super::parts), and the two make the same of what both can read: a test holds that.
 
 use super::Name;
+use super::looks::ends_of_bytes;
+use super::marked::{MARKED_BYTES_MAX, Marked};
 use super::parts::{NAME_WORDS_MAX, Ranges};
 use super::titles::{is_particle, leads_away, post_nominal, title};
 
 /// Longest name that is read here.
-const NAME_BYTES_MAX: usize = 64;
+const NAME_BYTES_MAX: usize = MARKED_BYTES_MAX;
 
 /// What becomes of a byte: itself in lower case, or one of those below.
 const CLASSES: [u8; 256] = {
@@ -57,6 +59,15 @@ impl Bytes {
         }
     }
 
+    #[inline]
+    fn extend(&mut self, text: &[u8]) {
+        let end = self.size + u16::try_from(text.len()).unwrap_or(u16::MAX);
+        if let Some(place) = self.bytes.get_mut(usize::from(self.size)..usize::from(end)) {
+            place.copy_from_slice(text);
+            self.size = end;
+        }
+    }
+
     fn get(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.size)).unwrap_or_default()
     }
@@ -64,56 +75,63 @@ impl Bytes {
 
 /// Takes `text` apart into `name`; false, with anything in it, if it is not as usual.
 pub(super) fn read_plain(text: &str, name: &mut Name) -> bool {
-    if text.len() > NAME_BYTES_MAX {
-        return false;
+    with_words(text.as_bytes(), |words, exact, folded| words.finish(exact, folded, name)).unwrap_or(false)
+}
+
+/// Runs `work` with the words of a name, its exact and its folded form; `None` if it is not as usual.
+#[inline]
+pub(super) fn with_words<R>(text: &[u8], work: impl FnOnce(&WordsRead, &[u8], &[u8]) -> R) -> Option<R> {
+    if let Some(marked) = Marked::of(text) {
+        if marked.is_bare() {
+            return Some(work(&WordsRead::of_bare(&marked), marked.text(), marked.text()));
+        }
+        let mut folded = Bytes::EMPTY;
+        let words = WordsRead::of_marked(&marked, &mut folded);
+        return Some(work(&words, marked.text(), folded.get()));
     }
-    let mut words = WordsRead::default();
-    let mut bare = Bytes::EMPTY;
-    if words.read_bare(text.as_bytes(), &mut bare) {
-        return words.finish(bare.get(), bare.get(), name);
+    if text.len() > NAME_BYTES_MAX {
+        return None;
     }
     let (mut exact, mut folded) = (Bytes::EMPTY, Bytes::EMPTY);
-    words = WordsRead::default();
-    words.read(text.as_bytes(), &mut exact, &mut folded) && words.finish(exact.get(), folded.get(), name)
+    let mut words = WordsRead::default();
+    words.read(text, &mut exact, &mut folded).then(|| work(&words, exact.get(), folded.get()))
 }
 
 /// Where the words of the folded form stand, and how many of them before the comma; 0 without one.
 #[derive(Default)]
-struct WordsRead {
+pub(super) struct WordsRead {
     at: [(u16, u16); NAME_WORDS_MAX],
     count: usize,
     before_comma: usize,
 }
 
 impl WordsRead {
-    /// Reads a name of nothing but letters, digits and single blanks, whose exact and folded form are one. False, with
-    /// anything read, for others.
+    /// The words of a bare name, whose exact and folded form are one.
     #[inline]
-    fn read_bare(&mut self, text: &[u8], form: &mut Bytes) -> bool {
-        let mut start = 0;
-        for ((byte, place), at) in text.iter().zip(&mut form.bytes).zip(0_u16..) {
-            let class = CLASSES[usize::from(*byte)];
-            *place = class;
-            if class <= COMMA {
-                if class != BLANK || at == start || self.count == NAME_WORDS_MAX - 1 {
-                    return false;
-                }
-                *place = b' ';
-                self.at[self.count] = (start, at);
-                self.count += 1;
-                start = at + 1;
-            }
-            form.size = at + 1;
+    fn of_bare(bare: &Marked) -> Self {
+        let mut words = Self { count: bare.word_count(), ..Self::default() };
+        for (place, word) in words.at.iter_mut().zip(bare.words()) {
+            *place = word;
         }
-        if start == form.size {
-            return false;
-        }
-        self.at[self.count] = (start, form.size);
-        self.count += 1;
-        true
+        words
     }
 
-    /// The same for names with punctuation; false for what is not as usual.
+    /// The words of any that is marked.
+    fn of_marked(marked: &Marked, folded: &mut Bytes) -> Self {
+        let (count, before_comma) = (marked.word_count(), marked.count_before_comma());
+        let mut words = Self { count, before_comma, ..Self::default() };
+        for (place, (start, end)) in words.at.iter_mut().zip(marked.words()) {
+            if folded.size > 0 {
+                folded.push(b' ');
+            }
+            let start_in_folded = folded.size;
+            folded.extend(marked.text().get(usize::from(start)..usize::from(end)).unwrap_or_default());
+            *place = (start_in_folded, folded.size);
+        }
+        words
+    }
+
+    /// Reads a name with apostrophes or odd blanks; false for what is not as usual.
     fn read(&mut self, text: &[u8], exact: &mut Bytes, folded: &mut Bytes) -> bool {
         let (mut blank_due, mut in_word) = (false, false);
         for &byte in text {
@@ -180,7 +198,7 @@ impl WordsRead {
     }
 
     /// Whether no word can be anything but the name's own: none at the end of a part may be a title.
-    fn are_all_own(&self, folded: &[u8]) -> bool {
+    pub(super) fn are_all_own(&self, folded: &[u8]) -> bool {
         let word = |index: usize| self.get(folded, index);
         let is_part_own = |first: usize, last: usize| {
             // Ph.D. may be one.
@@ -214,13 +232,44 @@ impl WordsRead {
             own.know_words(Ranges::of_words(self.at, self.count));
             return;
         }
-        for index in (self.before_comma..self.count).chain(0..self.before_comma) {
-            if !own.text.is_empty() {
-                own.text.push(b' ');
-            }
-            own.text.extend_from_slice(self.get(folded, index));
-        }
+        self.with_own(folded, |text| own.text.extend_from_slice(text));
         own.know_words(Ranges::new(&own.text));
+    }
+
+    /// Runs `work` with the words in their order, parted by blanks, as far as all are own ones.
+    #[inline]
+    pub(super) fn with_own<R>(&self, folded: &[u8], work: impl FnOnce(&[u8]) -> R) -> R {
+        if self.before_comma == 0 {
+            return work(folded);
+        }
+        let mut own = Bytes::EMPTY;
+        for index in (self.before_comma..self.count).chain(0..self.before_comma) {
+            if own.size > 0 {
+                own.push(b' ');
+            }
+            own.extend(self.get(folded, index));
+        }
+        work(own.get())
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Number of the word that is last where all are own ones.
+    pub(super) fn last_own(&self) -> usize {
+        match self.before_comma {
+            0 => self.count - 1,
+            before_comma => before_comma - 1,
+        }
+    }
+
+    /// What the word looks like at its ends.
+    #[inline]
+    pub(super) fn ends(&self, folded: &[u8], index: usize) -> u16 {
+        let (start, end) = self.at[index % NAME_WORDS_MAX];
+        let byte = |at: u16| folded.get(usize::from(at)).copied().unwrap_or_default();
+        ends_of_bytes(byte(start), byte(end.saturating_sub(1)))
     }
 }
 

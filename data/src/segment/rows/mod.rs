@@ -32,6 +32,7 @@ mod addresses;
 mod ahead;
 mod row_ref;
 mod short;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
