@@ -251,7 +251,8 @@ impl<'a> RowRef<'a> {
     }
 
     /// Appends the value with this code; its part, if it has one, is taken off the front of the tail.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "for each column the call itself costs some 35 instructions")]
+    #[inline(always)]
     fn decode(
         &self,
         column: &Column,
@@ -273,6 +274,8 @@ impl<'a> RowRef<'a> {
     }
 
     /// [`Self::decode`] for what is more than an entry of a dictionary.
+    #[expect(clippy::inline_always, reason = "as `decode`")]
+    #[inline(always)]
     fn decode_made(
         &self,
         column: &Column,
