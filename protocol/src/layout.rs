@@ -36,6 +36,7 @@
 //! | 1 | records as given, with an offset each |
 //! | 2 | rows of one size with coded columns, tails beside them; key index with packed references |
 //! | 3 | domains that are only seen name a person; tenants and, where there are many, runs in fewer bytes |
+//! | 4 | key index with fingerprints and references apart |
 
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -43,7 +44,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::Generation;
 
 /// Number of the byte format described here, apart from the crate's version.
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = 4;
 /// Number of the normalisation rules that built the keys (`norm_v1`).
 pub const NORM_VERSION: u32 = 1;
 

@@ -9,7 +9,7 @@ use persondb_protocol::Prefetch;
 
 use super::key_index::Probe;
 use super::rows::RowRef;
-use super::{Hits, LookupError, Scope, Segment};
+use super::{Hits, Index, LookupError, Scope, Segment};
 use crate::normalize::{AddressKey, KeyBuffer, UsualKey, address_key};
 
 /// Keys that are under way together: more do not fit the core's miss buffers several times over.
@@ -53,6 +53,7 @@ impl<B: Prefetch> Segment<B> {
     #[inline]
     fn get_key(&self, key: &AddressKey<'_>, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
         let hash = self.view.hasher.address(key.bytes());
+        self.ask_for_lines(&self.view.address_index, hash);
         let probe = self.probe(hash);
         self.answer(key, hash, &probe, scope)
     }
@@ -96,8 +97,15 @@ impl<B: Prefetch> Segment<B> {
         asked.probe = Probe::default();
         if let Some(key) = asked.key.fill(address) {
             asked.hash = view.hasher.address(key.bytes());
-            let index = &view.address_index;
-            self.bytes.prefetch(index.range.start + index.layout.bucket_offset(asked.hash));
+            self.ask_for_lines(&view.address_index, asked.hash);
+        }
+    }
+
+    /// Asks for what a look-up of this hash reads of an index.
+    #[inline]
+    pub(super) fn ask_for_lines(&self, index: &Index, hash: u64) {
+        for line in index.layout.lines(hash) {
+            self.bytes.prefetch(index.range.start + line);
         }
     }
 

@@ -83,7 +83,7 @@ impl<B: Prefetch> Segment<B> {
         }
         let hashes = hashes_of(name, &seeds);
         for &hash in &hashes {
-            self.bytes().prefetch(index.range.start + index.layout.bucket_offset(hash));
+            self.ask_for_lines(index, hash);
         }
         let mut ordinals = SmallVec::<[u32; 64]>::new();
         for &hash in &hashes {

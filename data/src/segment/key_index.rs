@@ -1,16 +1,20 @@
 //! Key hash → ordinals: the index behind addresses, person identifiers, names and domains.
 //!
 //! # How it works
-//! A bucketed hash table that is built once. A bucket is one cache line: fingerprints of one byte in
-//! ascending order, then the references they guard, as many bits each as this index needs; 16 of both for
-//! 10 million people, 18 for a million, 12 to 24 in all. The bucket is chosen by the high bits of the hash
-//! (multiply-shift, Lemire 2016), the fingerprint is its low byte, never 0.
+//! A bucketed hash table that is built once. A bucket is sixteen slots: fingerprints of one byte in ascending
+//! order, and the references they guard, as many bits each as this index needs. The bucket is chosen by the high
+//! bits of the hash (multiply-shift, Lemire 2016), the fingerprint is its low byte, never 0. Where absent keys
+//! are asked for often, further bits of the hash (*check bits*) stand above the reference.
+//!
+//! Fingerprints and references stand apart, each as an array of all buckets. An absent key reads fingerprints
+//! only: 15 MB for 10 million people, which the outer cache holds, where buckets with their references were 59.
+//! A present key asks for both before it reads either, so that it waits no longer.
 //!
 //! What finds no room goes on to the next bucket, and it is always the keys with the greatest fingerprints
 //! that go (Amble and Knuth, *Ordered hash tables*, The Computer Journal 1974). So the last fingerprint of a
-//! full bucket says who may be behind it: a look-up reads on only when its own is as great. At the load of
-//! 0.88 half of the buckets are full, yet 93 of 100 look-ups of absent keys end in their first line. A mark
-//! for overflow, which this order makes needless, would send the others on too.
+//! full bucket says who may be behind it: a look-up reads on only when its own is as great. A mark for
+//! overflow, which this order makes needless, would send the others on too. Four buckets share a line of
+//! fingerprints, so that reading on seldom costs another one.
 //!
 //! The index holds no keys: whoever asks compares the whole key with the person (the fingerprint only
 //! rejects). Keys of the same 64-bit hash share a reference; the comparison tells them apart.
@@ -18,22 +22,21 @@
 //! # Bytes
 //! ```text
 //! 0    home_count u32 · spill_max u32 · ordinal_end u32 · word_count u32
-//! 16   reference_bits u32 · slot_count u32 · zero to 64
-//! 64   (home_count + spill_max) × 64 bytes:
-//!          fingerprint u8 × slot_count (0 = free, only behind used ones)
-//!          reference × slot_count, reference_bits each, lowest bit first · zero bits
+//! 16   reference_bits u32 · check_bits u32 · zero to 64
+//! 64   (home_count + spill_max) × 16 fingerprints, u8 each (0 = free, only behind used ones) · zero to a line
+//! ...  (home_count + spill_max) × 16 references, reference_bits and check_bits each, lowest bit first · 8 zero
+//!      bytes
 //! ...  word_count × u32: posting lists, ordinals in ascending order, the last one with bit 31 set
-//!
-//! 24 bits a reference:  |f f f f f f f f f f f f f f f f|r00|r01|r02|r03| ... |r15|
-//!                       0                               16  19  22           61
 //! ```
 //! A reference below `ordinal_end` is an ordinal; from there on, the rest is the place of a posting list in
-//! words. One range for both, not a flag, spares a bit: 16 slots instead of 15 at 10 million people.
+//! words. One range for both, not a flag, spares a bit.
 //!
 //! # Trade-offs
-//! 4.6 bytes a key; nothing can be added without building anew. A fingerprint of one byte lets 7 of 100
-//! absent keys meet one and read a row in vain; two bytes would let none, for a third more space. The
-//! few keys with the greatest fingerprints may have to read some dozen lines, one behind the other. A minimal perfect hash with fingerprints needs about the same
+//! 4.6 bytes a key; nothing can be added without building anew. A fingerprint of one byte and a check bit let 4
+//! of 100 absent keys read a row in vain ([`Load`](super::key_index_builder::Load)); without the bit 7. The few
+//! keys with the greatest fingerprints may have to read some dozen buckets, one behind the other. Fingerprints
+//! that stand beside their references (one line a bucket) were measured: an absent key took a third more time at
+//! 10 million people, a present one the same. A minimal perfect hash with fingerprints needs about the same
 //! bytes, but one more dependent read, and its own verification of hostile bytes.
 
 use wide::u8x16;
@@ -42,20 +45,26 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::{CANDIDATES_MAX, Corrupt, LookupError, Ordinal};
 
-/// One cache line.
-pub(super) const BUCKET_SIZE: usize = 64;
-/// Most fingerprints of a bucket: so many are compared.
-const SLOT_COUNT_MAX: usize = 24;
+/// Slots of a bucket: as many fingerprints as one instruction compares.
+pub(super) const SLOT_COUNT: usize = 16;
+/// Head, and what the fingerprints are filled up to: one cache line.
+const HEAD_SIZE: u64 = 64;
+/// Behind the references, so that each of them can be read as a whole word.
+const WORD_SIZE: u64 = 8;
 /// Widest reference.
 pub(super) const REFERENCE_BITS_MAX: u32 = 32;
+/// Most bits that check a reference: with it and where it begins in a byte, they fit into a word.
+const CHECK_BITS_MAX: u32 = 8;
 /// Most buckets that a look-up reads behind its home: a bound for hostile bytes; random hashes need about
 /// a hundred.
 pub(super) const SPILL_MAX: u32 = 1 << 12;
+/// Most buckets that a probe reads behind the home: they stand side by side, and few keys are farther away.
+const PROBED_MAX: u32 = 2;
 /// Marks the last ordinal of a posting list.
 pub(super) const LAST_BIT: u32 = 1 << 31;
 
-/// Fingerprints and references.
-type Bucket = [u8; BUCKET_SIZE];
+/// Fingerprints of a bucket.
+pub(super) type Fingerprints = [u8; SLOT_COUNT];
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -65,13 +74,13 @@ struct Head {
     ordinal_end: U32,
     word_count: U32,
     reference_bits: U32,
-    slot_count: U32,
+    check_bits: U32,
     reserved: [u8; 40],
 }
 
-const _: () = assert!(size_of::<Head>() == BUCKET_SIZE);
+const _: () = assert!(size_of::<Head>() as u64 == HEAD_SIZE);
 
-/// Candidates that stand in the first bucket of a key.
+/// Candidates that stand in the first buckets of a key.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Probe {
     ordinals: [u32; 2],
@@ -105,17 +114,20 @@ pub(crate) struct IndexLayout {
     /// Words of all posting lists.
     pub(super) word_count: u32,
     reference_bits: u32,
-    slot_count: usize,
-    /// Which of the first bytes of a bucket are fingerprints, a bit for each.
-    mask: u32,
+    /// Bits of the hash above each reference.
+    check_bits: u32,
+    /// Where in the section the references start.
+    references: usize,
 }
 
 impl IndexLayout {
-    /// The layout with references of this width; no buckets yet.
-    pub(super) fn new(reference_bits: u32) -> Self {
-        let slot_count = slot_count(reference_bits);
-        let mask = (1 << slot_count) - 1;
-        Self { home_count: 1, spill_max: 0, ordinal_end: 0, word_count: 0, reference_bits, slot_count, mask }
+    /// The layout of so many buckets with references of these widths; no posting lists yet.
+    pub(super) fn new(home_count: u32, spill_max: u32, reference_bits: u32, check_bits: u32) -> Self {
+        let fingerprints = (u64::from(home_count) + u64::from(spill_max)) * SLOT_COUNT as u64;
+        let references = HEAD_SIZE + fingerprints.next_multiple_of(HEAD_SIZE);
+        // Sizes are compared with a section's before anything is read at this place.
+        let references = usize::try_from(references).unwrap_or(usize::MAX);
+        Self { home_count, spill_max, ordinal_end: 0, word_count: 0, reference_bits, check_bits, references }
     }
 
     /// Checks the head and the sizes. O(1).
@@ -123,17 +135,14 @@ impl IndexLayout {
         let corrupt = || Corrupt::new("key index does not fill its section");
         let (head, _) = Head::ref_from_prefix(section).map_err(|_| corrupt())?;
         let reference_bits = head.reference_bits.get();
-        if !(1..=REFERENCE_BITS_MAX).contains(&reference_bits)
-            || head.slot_count.get() as usize != slot_count(reference_bits)
-        {
-            return Err(Corrupt::new("key index with buckets of another shape"));
+        let check_bits = head.check_bits.get();
+        if !(1..=REFERENCE_BITS_MAX).contains(&reference_bits) || check_bits > CHECK_BITS_MAX {
+            return Err(Corrupt::new("key index with references of another width"));
         }
         let layout = Self {
-            home_count: head.home_count.get(),
-            spill_max: head.spill_max.get(),
             ordinal_end: head.ordinal_end.get(),
             word_count: head.word_count.get(),
-            ..Self::new(reference_bits)
+            ..Self::new(head.home_count.get(), head.spill_max.get(), reference_bits, check_bits)
         };
         if layout.home_count == 0 || layout.spill_max > SPILL_MAX || layout.size() > section.len() as u64 {
             return Err(corrupt());
@@ -149,7 +158,7 @@ impl IndexLayout {
         head.ordinal_end = self.ordinal_end.into();
         head.word_count = self.word_count.into();
         head.reference_bits = self.reference_bits.into();
-        head.slot_count = u32::try_from(self.slot_count).expect("at most 24").into();
+        head.check_bits = self.check_bits.into();
     }
 
     /// Bytes of the whole section.
@@ -158,14 +167,21 @@ impl IndexLayout {
         self.words_offset() + 4 * u64::from(self.word_count)
     }
 
-    /// Where the posting lists start.
-    pub(super) fn words_offset(&self) -> u64 {
-        (1 + u64::from(self.home_count) + u64::from(self.spill_max)) * BUCKET_SIZE as u64
+    /// Where the fingerprints start.
+    pub(super) fn fingerprints_offset() -> usize {
+        size_of::<Head>()
     }
 
-    /// References in a bucket.
-    pub(super) fn slot_count(&self) -> usize {
-        self.slot_count
+    /// Where the references start.
+    pub(super) fn references_offset(&self) -> usize {
+        self.references
+    }
+
+    /// Where the posting lists start.
+    pub(super) fn words_offset(&self) -> u64 {
+        let bits = (u64::from(self.home_count) + u64::from(self.spill_max))
+            * (SLOT_COUNT as u64 * u64::from(self.slot_bits()));
+        self.references as u64 + (bits / 8).next_multiple_of(WORD_SIZE) + WORD_SIZE
     }
 
     /// Number of the bucket that a look-up reads first.
@@ -174,13 +190,27 @@ impl IndexLayout {
         usize::try_from(place).expect("less than home_count, which has 32 bits")
     }
 
-    /// Where in the section the bucket starts that a look-up reads first: to prefetch it.
-    pub(crate) fn bucket_offset(&self, hash: u64) -> usize {
-        (1 + self.home(hash)) * BUCKET_SIZE
+    /// Where in the section the fingerprints stand that a look-up reads first, and the first and last byte of the
+    /// references they guard: to prefetch them together.
+    #[inline]
+    pub(crate) fn lines(&self, hash: u64) -> [usize; 3] {
+        let home = self.home(hash);
+        let size = self.slot_bits() as usize * SLOT_COUNT / 8;
+        let references = self.references + home * size;
+        [Self::fingerprints_place(home), references, references + size - 1]
+    }
+
+    /// Bits of a reference and what checks it.
+    fn slot_bits(&self) -> u32 {
+        self.reference_bits + self.check_bits
+    }
+
+    fn fingerprints_place(bucket: usize) -> usize {
+        Self::fingerprints_offset() + bucket * SLOT_COUNT
     }
 
     /// Calls `visit` with every ordinal that may have the key. Expected: one cache line for an absent
-    /// key; never more than [`CANDIDATES_MAX`] candidates, whatever the bytes say.
+    /// key, two or three for one that is there; never more than [`CANDIDATES_MAX`] candidates, whatever the bytes say.
     ///
     /// # Errors
     /// [`LookupError::TooMany`] beyond that, corrupt bytes, or what `visit` returns.
@@ -191,7 +221,7 @@ impl IndexLayout {
         hash: u64,
         visit: impl FnMut(Ordinal) -> Result<(), LookupError>,
     ) -> Result<(), LookupError> {
-        let matches = self.matches(self.home_bucket(section, hash)?, fingerprint(hash));
+        let matches = matches(Self::fingerprints(section, self.home(hash))?, fingerprint(hash));
         if matches.slots == 0 && !matches.goes_on {
             return Ok(());
         }
@@ -210,12 +240,12 @@ impl IndexLayout {
             left = left.checked_sub(1).ok_or(LookupError::TooMany)?;
             visit(Ordinal(ordinal))
         };
-        let (buckets, _) = section.get(self.bucket_offset(hash)..).unwrap_or_default().as_chunks();
-        for bucket in buckets.iter().take(1 + self.spill_max as usize) {
-            let matches = self.matches(bucket, fingerprint(hash));
+        let home = self.home(hash);
+        for bucket in home..=home + self.spill_max as usize {
+            let matches = matches(Self::fingerprints(section, bucket)?, fingerprint(hash));
             let goes_on = matches.goes_on;
             for slot in matches {
-                let reference = self.reference(bucket, slot);
+                let Some(reference) = self.reference(section, bucket, slot, hash)? else { continue };
                 match reference.checked_sub(self.ordinal_end) {
                     None => visit(reference)?,
                     Some(place) => self.for_each_posting(section, place, &mut visit)?,
@@ -228,47 +258,39 @@ impl IndexLayout {
         Ok(())
     }
 
-    /// What the first bucket says, for a batch: it asks for the rows of all its keys before it looks at
+    /// What the first buckets say, for a batch: it asks for the rows of all its keys before it looks at
     /// one.
     #[inline]
     pub(crate) fn probe(&self, section: &[u8], hash: u64) -> Probe {
-        let Ok(bucket) = self.home_bucket(section, hash) else { return Probe::default() };
-        let matches = self.matches(bucket, fingerprint(hash));
-        let mut probe = Probe { is_whole: !matches.goes_on, ..Probe::default() };
-        for slot in matches {
-            let reference = self.reference(bucket, slot);
-            match probe.ordinals.get_mut(probe.count) {
-                Some(place) if reference < self.ordinal_end => {
-                    *place = reference;
-                    probe.count += 1;
+        let home = self.home(hash);
+        let mut probe = Probe::default();
+        for bucket in home..=home + self.spill_max.min(PROBED_MAX) as usize {
+            let Ok(fingerprints) = Self::fingerprints(section, bucket) else { return Probe::default() };
+            let matches = matches(fingerprints, fingerprint(hash));
+            let goes_on = matches.goes_on;
+            for slot in matches {
+                match (self.reference(section, bucket, slot, hash), probe.ordinals.get_mut(probe.count)) {
+                    (Ok(None), _) => {}
+                    (Ok(Some(reference)), Some(place)) if reference < self.ordinal_end => {
+                        *place = reference;
+                        probe.count += 1;
+                    }
+                    _ => return probe,
                 }
-                _ => probe.is_whole = false,
+            }
+            if !goes_on {
+                probe.is_whole = true;
+                break;
             }
         }
         probe
     }
 
-    /// The bucket that a look-up reads first.
+    /// The fingerprints of a bucket.
     #[inline]
-    fn home_bucket<'a>(&self, section: &'a [u8], hash: u64) -> Result<&'a Bucket, Corrupt> {
-        let bucket = section.get(self.bucket_offset(hash)..).and_then(<[u8]>::first_chunk);
-        bucket.ok_or_else(|| Corrupt::new("bucket reaches beyond its section"))
-    }
-
-    /// Compares all fingerprints of a bucket at once: the first sixteen, and those from the ninth on.
-    #[inline]
-    fn matches(&self, bucket: &Bucket, fingerprint: u8) -> Matches {
-        let pattern = u8x16::splat(fingerprint);
-        let equal = |at: usize| {
-            let among = bucket[at..].first_chunk().copied().unwrap_or_default();
-            u8x16::new(among).simd_eq(pattern).to_bitmask()
-        };
-        // Free slots come last: where there is one, this is 0 and nothing is behind the bucket.
-        let greatest = bucket[(self.slot_count - 1) % BUCKET_SIZE];
-        Matches {
-            slots: (equal(0) | equal(SLOT_COUNT_MAX - 16) << (SLOT_COUNT_MAX - 16)) & self.mask,
-            goes_on: greatest != 0 && fingerprint >= greatest,
-        }
+    fn fingerprints(section: &[u8], bucket: usize) -> Result<&Fingerprints, Corrupt> {
+        let bytes = section.get(Self::fingerprints_place(bucket)..).and_then(<[u8]>::first_chunk);
+        bytes.ok_or_else(|| Corrupt::new("bucket reaches beyond its section"))
     }
 
     /// Calls `visit` with the ordinals of a posting list.
@@ -291,27 +313,59 @@ impl IndexLayout {
         Err(Corrupt::new("posting list reaches beyond its section").into())
     }
 
-    /// Reads the reference of a slot.
-    fn reference(&self, bucket: &Bucket, slot: usize) -> u32 {
-        let (byte, shift) = self.reference_place(slot);
-        let word = bucket[byte..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
-        let mask = u64::from(u32::MAX >> (REFERENCE_BITS_MAX - self.reference_bits));
-        u32::try_from(word >> shift & mask).expect("masked to 32 bits")
+    /// Reads the reference of a slot; none where the check bits say that it is of another key.
+    #[inline]
+    fn reference(
+        &self,
+        section: &[u8],
+        bucket: usize,
+        slot: usize,
+        hash: u64,
+    ) -> Result<Option<u32>, Corrupt> {
+        let (byte, shift) = self.reference_place(bucket, slot);
+        let word = section.get(self.references + byte..).and_then(<[u8]>::first_chunk);
+        let word = word.ok_or_else(|| Corrupt::new("reference reaches beyond its section"))?;
+        let slot = u64::from_le_bytes(*word) >> shift;
+        let reference = low_bits(slot, self.reference_bits);
+        let is_of_key = low_bits(slot >> self.reference_bits ^ hash >> u8::BITS, self.check_bits) == 0;
+        Ok(is_of_key.then(|| u32::try_from(reference).expect("masked to 32 bits")))
     }
 
-    /// Writes the reference of a slot, which is free.
-    pub(super) fn set_reference(&self, bucket: &mut Bucket, slot: usize, reference: u32) {
-        let (byte, shift) = self.reference_place(slot);
-        let word = bucket[byte..].first_chunk_mut().expect("place of a whole word");
-        *word = (u64::from_le_bytes(*word) | u64::from(reference) << shift).to_le_bytes();
+    /// Writes the reference of a slot, which is free, into all references.
+    pub(super) fn set_reference(
+        &self,
+        references: &mut [u8],
+        (bucket, slot): (usize, usize),
+        hash: u64,
+        reference: u32,
+    ) {
+        let (byte, shift) = self.reference_place(bucket, slot);
+        let word = references[byte..].first_chunk_mut().expect("a word is left behind the last reference");
+        let check = low_bits(hash >> u8::BITS, self.check_bits);
+        let slot = u64::from(reference) | check << self.reference_bits;
+        *word = (u64::from_le_bytes(*word) | slot << shift).to_le_bytes();
     }
 
-    /// Which eight bytes of a bucket hold the reference of a slot, and how far up in them it is. The last
-    /// references take the bucket's last word, so that no read reaches beyond it.
-    fn reference_place(&self, slot: usize) -> (usize, usize) {
-        let bit = 8 * self.slot_count + self.reference_bits as usize * slot;
-        let byte = (bit / 8).min(BUCKET_SIZE - 8);
-        (byte, bit - 8 * byte)
+    /// Which eight bytes of the references hold that of a slot, and how far up in them it is.
+    fn reference_place(&self, bucket: usize, slot: usize) -> (usize, usize) {
+        let bit = self.slot_bits() as usize * (bucket * SLOT_COUNT + slot);
+        (bit / 8, bit % 8)
+    }
+}
+
+/// At most 63 of them.
+fn low_bits(word: u64, count: u32) -> u64 {
+    word & ((1 << count) - 1)
+}
+
+/// Compares all fingerprints of a bucket at once.
+#[inline]
+fn matches(fingerprints: &Fingerprints, fingerprint: u8) -> Matches {
+    // Free slots come last: where there is one, this is 0 and nothing is behind the bucket.
+    let greatest = fingerprints[SLOT_COUNT - 1];
+    Matches {
+        slots: u8x16::new(*fingerprints).simd_eq(u8x16::splat(fingerprint)).to_bitmask(),
+        goes_on: greatest != 0 && fingerprint >= greatest,
     }
 }
 
@@ -335,11 +389,6 @@ impl Iterator for Matches {
     }
 }
 
-/// Slots that fit into a bucket: 12 to 24.
-fn slot_count(reference_bits: u32) -> usize {
-    (8 * BUCKET_SIZE / (8 + reference_bits as usize)).min(SLOT_COUNT_MAX)
-}
-
 /// What a bucket keeps of a hash: its low byte, as the high bits choose the bucket. 0 is for free slots.
 pub(super) fn fingerprint(hash: u64) -> u8 {
     hash.to_le_bytes()[0].max(1)
@@ -355,17 +404,24 @@ mod tests {
     #[test]
     fn references_of_all_widths_are_read_back() {
         for bits in 1..=REFERENCE_BITS_MAX {
-            let layout = IndexLayout::new(bits);
-            let mut bucket = [0; BUCKET_SIZE];
-            let reference = |slot: usize| u32::try_from(spread(slot as u64) % (1 << bits)).unwrap();
-            for slot in 0..layout.slot_count() {
-                bucket[slot] = 0xff;
-                layout.set_reference(&mut bucket, slot, reference(slot));
+            let check_bits = bits % (CHECK_BITS_MAX + 1);
+            let layout = IndexLayout::new(3, 1, bits, check_bits);
+            let mut section = vec![0; usize::try_from(layout.size()).unwrap()];
+            let places = || (0..4).flat_map(|bucket| (0..SLOT_COUNT).map(move |slot| (bucket, slot)));
+            let hash = |at: (usize, usize)| spread((100 * at.0 + at.1) as u64);
+            let reference = |at| u32::try_from(hash(at) % (1 << bits)).unwrap();
+            for at in places() {
+                let references = &mut section[layout.references_offset()..];
+                layout.set_reference(references, at, hash(at), reference(at));
             }
-            for slot in 0..layout.slot_count() {
-                assert_eq!(layout.reference(&bucket, slot), reference(slot), "{bits} bits, slot {slot}");
+            for at in places() {
+                let read = |hash| layout.reference(&section, at.0, at.1, hash);
+                assert_eq!(read(hash(at)), Ok(Some(reference(at))), "{bits} bits, {at:?}");
+                for other in 0..check_bits {
+                    assert_eq!(read(hash(at) ^ 1 << (8 + other)), Ok(None), "{bits} bits, {at:?}");
+                }
             }
-            assert!(bucket[..layout.slot_count()].iter().all(|&fingerprint| fingerprint == 0xff));
+            assert!(section[..layout.references_offset()].iter().all(|&byte| byte == 0));
         }
     }
 
@@ -375,8 +431,7 @@ mod tests {
         assert!(IndexLayout::open(&bytes).is_ok());
         assert!(IndexLayout::open(&bytes[..bytes.len() - 1]).is_err());
         assert!(IndexLayout::open(&[]).is_err());
-        let wrong =
-            [(0, 0), (0, u32::MAX), (4, SPILL_MAX + 1), (12, u32::MAX), (16, 0), (16, 33), (20, 0), (20, 23)];
+        let wrong = [(0, 0), (0, u32::MAX), (4, SPILL_MAX + 1), (12, u32::MAX), (16, 0), (16, 33), (20, 9)];
         for (place, wrong) in wrong {
             let mut bytes = bytes.clone();
             bytes[place..place + 4].copy_from_slice(&wrong.to_le_bytes());
@@ -406,9 +461,9 @@ mod tests {
         #[test]
         fn any_bytes_under_any_head_never_panic(
             mut bytes in prop::collection::vec(any::<u8>(), 0..2_000), hash in any::<u64>(),
-            homes in 0_u32..20, spill in 0_u32..20, end in any::<u32>(), words in 0_u32..100, width in 0_u32..34,
+            homes in 0_u32..20, spill in 0_u32..20, end in any::<u32>(), words in 0_u32..100, width in 0_u32..34, check in 0_u32..10,
         ) {
-            let head = [homes, spill, end, words, width, u32::try_from(slot_count(width)).unwrap()];
+            let head = [homes, spill, end, words, width, check];
             for (place, number) in bytes.as_chunks_mut().0.iter_mut().zip(head) {
                 *place = number.to_le_bytes();
             }
