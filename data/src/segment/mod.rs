@@ -13,7 +13,7 @@
 //! | `domains` | what is known of domains, by tenant |
 //! | `keys` | which keys a person has: one function for builder and reader |
 //! | `lookup`, `batch` | question → people, one or many |
-//! | `domain_lookup` | domain → what is known of it |
+//! | `domain_lookup`, `evidence` | domain → what is known of it; what matching a message asks |
 //! | `scratch`, `last_values` | values while they are compared; address and names that were decoded last |
 //! | `person_ref`, `open_person`, `known_words` | one person, borrowed; several values of one; what words mean, by code |
 //! | `stored` | how columns are stored, for people |

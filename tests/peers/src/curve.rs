@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use crate::figures::{Measured, Results};
 use crate::peer::{Asked, Looping};
-use crate::svg::{STYLE, WIDTH, colours, count, escaped};
+use crate::svg::{WIDTH, colours, escaped, page};
 use crate::text::short;
 
 const HEIGHT: f64 = 520.0;
@@ -31,22 +31,8 @@ pub(crate) fn svg(results: &Results) -> String {
     points.sort_by(|a, b| a.ns.total_cmp(&b.ns));
     let (bytes, ns) =
         (Axis::of(points.iter().map(|point| point.bytes)), Axis::of(points.iter().map(|point| point.ns)));
-    let mut out = String::new();
-    // A String takes all that is written: results of `write!` into it are never errors.
-    let _ = write!(
-        out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
-         font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"#24292f\" role=\"img\">\n\
-         <title>Bytes a person and nanoseconds of a hit</title>\n{STYLE}\
-         <rect class=\"page\" x=\"0.5\" y=\"0.5\" width=\"{:.0}\" height=\"{:.0}\" rx=\"6\" fill=\"#ffffff\"/>\n\
-         <text x=\"16\" y=\"28\" font-size=\"15\" font-weight=\"600\">Small and fast among {} people</text>\n\
-         <text x=\"16\" y=\"48\">{}, {} cores; hit, serialised, median; logarithmic; the line: nobody is smaller and faster</text>\n",
-        WIDTH - 1.0,
-        HEIGHT - 1.0,
-        short(count(results.people)),
-        escaped(&results.machine.processor),
-        results.machine.cores,
-    );
+    let said = "hit, serialised, median; logarithmic; the line: nobody is smaller and faster";
+    let mut out = page(results, HEIGHT, "Bytes a person and nanoseconds of a hit", said);
     grid(&mut out, &bytes, &ns);
     front(&mut out, &points, &bytes, &ns);
     let mut above = f64::INFINITY;

@@ -30,7 +30,7 @@ const SHOWN: [(Asked, Looping); 4] = [
 
 /// On its background each bar has a contrast of at least 3 : 1, and text of more than 7 : 1. Who knows no
 /// style sheets sees the attributes: a light chart.
-pub(crate) const STYLE: &str = "<style>\
+const STYLE: &str = "<style>\
     .page{fill:#fff;stroke:#d0d7de}text{fill:#24292f}.grid{stroke:#d0d7de}.spread{stroke:#24292f}\
     .baseline{fill:#2f8f57}.persondb{fill:#d4600f}.peer{fill:#3b78bd}\
     @media(prefers-color-scheme:dark){\
@@ -38,28 +38,31 @@ pub(crate) const STYLE: &str = "<style>\
     .baseline{fill:#3fa66a}.persondb{fill:#ec7a2c}.peer{fill:#4f8fd6}}\
     </style>\n";
 
-/// The chart as an SVG file.
-pub(crate) fn svg(results: &Results) -> String {
-    let peers = &results.peers;
-    let panel_height = PANEL_TITLE_HEIGHT + BAR_HEIGHT * count(peers.len()) + 14.0;
-    let height = HEADER_HEIGHT + panel_height * count(SHOWN.len()) + 4.0;
-    let mut out = String::new();
-    // A String takes all that is written: results of `write!` into it are never errors.
-    let _ = write!(
-        out,
+/// The page that a chart begins with: its title, and how it was measured.
+pub(crate) fn page(results: &Results, height: f64, title: &str, said: &str) -> String {
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" \
          font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"#24292f\" role=\"img\">\n\
-         <title>Nanoseconds of a look-up</title>\n{STYLE}\
+         <title>{title}</title>\n{STYLE}\
          <rect class=\"page\" x=\"0.5\" y=\"0.5\" width=\"{:.0}\" height=\"{:.0}\" rx=\"6\" fill=\"#ffffff\"/>\n\
-         <text x=\"{MARGIN}\" y=\"28\" font-size=\"15\" font-weight=\"600\">Nanoseconds of a look-up among {} people</text>\n\
-         <text x=\"{MARGIN}\" y=\"48\">{}, {} cores; logarithmic; median of {} rounds with fastest and slowest; × hashbrown</text>\n",
+         <text x=\"{MARGIN}\" y=\"28\" font-size=\"15\" font-weight=\"600\">{title} among {} people</text>\n\
+         <text x=\"{MARGIN}\" y=\"48\">{}, {} cores; {said}</text>\n",
         WIDTH - 1.0,
         height - 1.0,
         short(count(results.people)),
         escaped(&results.machine.processor),
         results.machine.cores,
-        results.rounds,
-    );
+    )
+}
+
+/// The chart as an SVG file.
+pub(crate) fn svg(results: &Results) -> String {
+    let peers = &results.peers;
+    let panel_height = PANEL_TITLE_HEIGHT + BAR_HEIGHT * count(peers.len()) + 14.0;
+    let height = HEADER_HEIGHT + panel_height * count(SHOWN.len()) + 4.0;
+    let said =
+        format!("logarithmic; median of {} rounds with fastest and slowest; × hashbrown", results.rounds);
+    let mut out = page(results, height, "Nanoseconds of a look-up", &said);
     let scale = Scale::of(peers);
     for (place, &(asked, looping)) in SHOWN.iter().enumerate() {
         let top = HEADER_HEIGHT + panel_height * count(place);
