@@ -118,7 +118,7 @@ fn a_name_is_looked_for_among_the_recipients_people_only() {
                 .map(|one| (one.tenant_id, one.person_id, one.matched))
                 .collect::<Vec<_>>()
         };
-        let exact = |tenant: &str, id: &str| (tenant.to_owned(), id.to_owned(), NameKind::Exact);
+        let exact = |tenant: &str, id: &str| (tenant.into(), id.into(), NameKind::Exact);
         let stranger = "Jane Doe <jane@evil.example>";
         assert_eq!(candidates(stranger, ADDRESS), [exact("acme", "1"), exact("acme", "4")]);
         assert_eq!(candidates(stranger, "jane@other.example"), [exact("other", "1")]);

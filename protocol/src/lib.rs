@@ -12,6 +12,7 @@
 //! | [`control`] | requests, replies, announcements |
 //! | [`codec`] | their bytes on the socket, and the limits |
 //! | [`places`] | where the control socket can be |
+//! | [`text`] | text of an answer, mostly short |
 //! | [`prefetch`] | bytes that can be asked for before they are read |
 #![forbid(unsafe_code)]
 
@@ -25,7 +26,9 @@ pub mod name;
 pub mod places;
 pub mod prefetch;
 pub mod status;
+pub mod text;
 
 pub use generation::Generation;
 pub use name::{DatasetName, ShmName};
 pub use prefetch::Prefetch;
+pub use text::Text;

@@ -27,8 +27,8 @@ pub use message::{MatchMessage, MatchOptions};
 pub use name::{Candidate, MatchedField, NameEvidence, NameKind};
 pub use party::{AddressKind, LookalikeDomain, LookalikeKind, Party, PartyPerson};
 
-use crate::Generation;
 use crate::answer::Unavailable;
+use crate::{Generation, Text};
 
 /// Most recipients of one message that are looked at.
 pub const RECIPIENT_COUNT_MAX: usize = 500;
@@ -88,7 +88,7 @@ pub struct MatchEvidence {
     /// The sender's address belongs to somebody of a tenant that is none of the recipients'.
     pub cross_tenant_sender: bool,
     /// Tenants of the recipients, by their addresses or owned domains: the scope of the name look-up.
-    pub recipient_tenants: Vec<String>,
+    pub recipient_tenants: Vec<Text>,
     /// What is odd about the headers as a whole.
     pub oddities: Vec<Oddity>,
 }

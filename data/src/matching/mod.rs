@@ -23,18 +23,19 @@ mod party;
 mod scope;
 mod sender_name;
 
-use persondb_protocol::Prefetch;
 use persondb_protocol::answer::Matched;
 use persondb_protocol::layout::NORM_VERSION;
 use persondb_protocol::matching::{
     AddressKind, MatchEvidence, MatchOptions, Oddity, PartyPerson, RECIPIENT_COUNT_MAX,
 };
+use persondb_protocol::{Prefetch, Text};
 use smallvec::SmallVec;
 
 use crate::message::{Mailbox, Message, Oddities, parse_address_list};
-use crate::normalize::{KeyBuffer, address_key};
+use crate::normalize::{AddressKey, KeyBuffer, UsualKey, address_key};
 use crate::segment::{
-    Buffers, Corrupt, Hits, LookupError, Ordinal, PersonRef, Scope as LookupScope, Segment, with_buffers,
+    AtHand, Buffers, Corrupt, Hits, Kept, LookupError, Ordinal, PersonRef, Scope as LookupScope, Segment,
+    with_buffers,
 };
 use domains::Domains;
 use party::{Role, Standing};
@@ -48,15 +49,17 @@ struct Asked<'m> {
     mailbox: Mailbox<'m>,
     further_count: u32,
     /// The address as it is looked up, and the place of its at sign; none for what is no address.
-    key: Option<(String, usize)>,
+    key: Option<AskedKey>,
 }
+
+type AskedKey = (Text, usize);
 
 /// Who was met behind it.
 #[derive(Default)]
 struct Met<'s> {
     hits: Hits<'s>,
     /// Primary address of the first, where it is at hand.
-    email: Option<String>,
+    email: Option<Text>,
 }
 
 /// In the order of the message: the senders, then the recipients.
@@ -71,13 +74,10 @@ impl AsRef<str> for Asked<'_> {
 
 impl<'m> Asked<'m> {
     fn new(mailbox: Mailbox<'m>, further_count: u32) -> Self {
-        let mut buffer = KeyBuffer::new();
-        let key = address_key(&mailbox.address, &mut buffer).and_then(|key| {
-            // Most addresses are their own key.
-            let is_same = key.bytes() == mailbox.address.as_bytes();
-            let text = if is_same { &*mailbox.address } else { str::from_utf8(key.bytes()).ok()? };
-            Some((text.to_owned(), key.at()))
-        });
+        let key = match UsualKey::new().fill(&mailbox.address) {
+            Some(key) => kept(&mailbox, &key),
+            None => address_key(&mailbox.address, &mut KeyBuffer::new()).and_then(|key| kept(&mailbox, &key)),
+        };
         Self { mailbox, further_count, key }
     }
 
@@ -86,6 +86,13 @@ impl<'m> Asked<'m> {
         let (key, at) = self.key.as_ref()?;
         key.as_bytes().get(at + 1..)
     }
+}
+
+fn kept(mailbox: &Mailbox<'_>, key: &AddressKey<'_>) -> Option<AskedKey> {
+    // Most addresses are their own key.
+    let is_same = key.bytes() == mailbox.address.as_bytes();
+    let text = if is_same { &*mailbox.address } else { str::from_utf8(key.bytes()).ok()? };
+    Some((Text::from(text), key.at()))
 }
 
 /// What is being found out about one message.
@@ -131,15 +138,16 @@ impl<B: Prefetch> Segment<B> {
         message: &Message<'_>,
         options: &MatchOptions,
     ) -> Result<MatchEvidence, LookupError> {
-        with_buffers(|buffers| self.matched(message, options, buffers))
+        with_buffers(|kept| self.matched(message, options, kept))
     }
 
     fn matched(
         &self,
         message: &Message<'_>,
         options: &MatchOptions,
-        buffers: &mut Buffers,
+        kept: &mut Kept,
     ) -> Result<MatchEvidence, LookupError> {
+        let Kept { buffers, asked: name, other } = kept;
         let mut evidence = MatchEvidence::new(self.generation(), NORM_VERSION);
         let mut matching = Matching {
             segment: self,
@@ -166,30 +174,41 @@ impl<B: Prefetch> Segment<B> {
         let mut senders = senders.iter_mut().zip(senders_met);
         let mut next = |place: usize| given[place].then(|| senders.next()).flatten();
         let (from, reply_to, envelope_from) = (next(0), next(1), next(2));
+        // What is asked for by name is on its way while the parties are put together.
+        let (mut named, nobody) = (None, Hits::default());
+        let mut own = &nobody;
         if let Some((sender, met)) = from {
-            let (party, standing) = matching.party(sender, met, Role::Sender)?;
-            let own = &met.hits;
+            let key = sender.key.take();
+            matching.ask_for_imitated(key.as_ref(), met);
+            named = matching.ask_for_name(&sender.mailbox, name)?;
+            let (party, standing) = matching.party(sender, key, met, Role::Sender)?;
+            own = &met.hits;
             evidence.from = Some(party);
             let (is_internal, is_cross_tenant) = matching.relate(own)?;
             evidence.sender_is_internal = is_internal || standing == Standing::Own;
             evidence.cross_tenant_sender = is_cross_tenant;
             evidence.same_person_as_recipient = is_met_again(own, recipients_met);
-            let name = matching.sender_name(&sender.mailbox, own, options.candidate_limit())?;
-            if let Some((name, count)) = name {
-                evidence.sender_name = Some(name);
-                evidence.candidate_count = count;
-            }
         }
-        let mut other = |asked: Option<(&mut Asked<'_>, &mut Met<'_>)>| {
-            let party = asked.map(|(asked, met)| matching.party(asked, met, Role::Other));
+        let named = named.map(|named| named.gather(self)).transpose()?;
+        let mut other_party = |asked: Option<(&mut Asked<'_>, &mut Met<'_>)>| {
+            let party = asked.map(|(asked, met)| {
+                let key = asked.key.take();
+                matching.party(asked, key, met, Role::Other)
+            });
             Ok::<_, LookupError>(party.transpose()?.map(|(party, _)| party))
         };
-        evidence.reply_to = other(reply_to)?;
-        evidence.envelope_from = other(envelope_from)?;
+        evidence.reply_to = other_party(reply_to)?;
+        evidence.envelope_from = other_party(envelope_from)?;
         // After the senders, so that strangers among the recipients do not use up what may be examined.
         evidence.recipients.reserve_exact(recipients.len());
         for (asked, met) in recipients.iter_mut().zip(recipients_met) {
-            evidence.recipients.push(matching.party(asked, met, Role::Recipient)?.0);
+            let key = asked.key.take();
+            evidence.recipients.push(matching.party(asked, key, met, Role::Recipient)?.0);
+        }
+        if let Some(named) = named {
+            let (name, count) = matching.sender_name(&named, other, own, options.candidate_limit())?;
+            evidence.sender_name = Some(name);
+            evidence.candidate_count = count;
         }
         evidence.oddities = oddities.into();
         Ok(evidence)
@@ -213,11 +232,9 @@ fn add_recipients<'m>(message: &'m Message<'_>, asked: &mut AllAsked<'m>, odditi
 }
 
 /// The primary address of whom a look-up met first, which has just been put together to compare it.
-fn compared_email(hits: &Hits<'_>, length: usize) -> Option<String> {
+fn compared_email(hits: &Hits<'_>) -> Option<Text> {
     let person = &hits.first().filter(|hit| hit.matched == Matched::Primary)?.person;
-    let mut email = String::with_capacity(length);
-    person.read_email(&mut email).ok()?;
-    Some(email)
+    person.compared_email(|email| Text::from(email)).ok()?
 }
 
 /// Whether somebody who was met is behind one of the recipients' addresses, too.
@@ -236,7 +253,7 @@ impl<'s, B: Prefetch> Matching<'s, '_, B> {
     /// Looks all addresses up. Who does not count is not met.
     fn look_up(&self, asked: &[Asked<'_>], all: &mut AllMet<'s>) -> Result<(), LookupError> {
         let mut result = Ok(());
-        self.segment.get_many(asked, LookupScope::Everywhere, |place, found| {
+        self.segment.get_many(asked, LookupScope::Everywhere, |_, found| {
             let hits = found.or_else(|error| match error {
                 // A mailbox that too many share tells nothing about anybody.
                 LookupError::TooMany => Ok(Hits::of_too_many()),
@@ -244,8 +261,7 @@ impl<'s, B: Prefetch> Matching<'s, '_, B> {
             });
             match hits {
                 Ok(hits) => {
-                    let length = asked.get(place).map_or(0, |asked| asked.mailbox.address.len());
-                    let email = compared_email(&hits, length);
+                    let email = compared_email(&hits);
                     all.push(Met { hits, email });
                 }
                 Err(error) if result.is_ok() => result = Err(error),
@@ -275,15 +291,15 @@ impl<'s, B: Prefetch> Matching<'s, '_, B> {
         self.tenants.name(self.segment, code)
     }
 
-    /// What the answer says of a person, with the primary address if it is at hand.
+    /// What the answer says of a person.
     fn told(
         &mut self,
         person: &PersonRef<'_>,
         matched: Matched,
-        email: Option<String>,
+        at_hand: AtHand<'_>,
     ) -> Result<PartyPerson, Corrupt> {
         let tenant_of = |code| self.tenants.name(self.segment, code);
-        person.open(self.buffers)?.told_as_party(matched, email, tenant_of)
+        person.open(self.buffers)?.told_as_party(matched, at_hand, tenant_of)
     }
 
     /// Whether people of this tenant count.

@@ -1,16 +1,16 @@
 //! What is known of one address of a message.
 
-use persondb_protocol::Prefetch;
 use persondb_protocol::answer::{Kind, Matched};
 use persondb_protocol::matching::{AddressKind, Flag, LookalikeDomain, LookalikeKind, Party, PartyPerson};
+use persondb_protocol::{Prefetch, Text};
 
 use smallvec::SmallVec;
 
 use super::domains::is_own;
-use super::{Asked, LOOKALIKE_QUERIES_MAX, Matching, Met};
+use super::{Asked, AskedKey, LOOKALIKE_QUERIES_MAX, Matching, Met};
 use crate::message::{DomainShape, address_fault};
 use crate::normalize::{AddressKey, KeyBuffer};
-use crate::segment::{Corrupt, Hit, LookupError};
+use crate::segment::{AtHand, Corrupt, Hit, LookupError};
 
 /// Most imitated domains that are told of one address.
 const LOOKALIKE_COUNT_MAX: usize = 8;
@@ -36,18 +36,20 @@ pub(super) enum Standing {
 }
 
 impl<B: Prefetch> Matching<'_, '_, B> {
-    /// Everything about one address, once the scope is known, and what its domain is to the scope.
+    /// Everything about one address, once the scope is known, and what its domain is to the scope. `key` is the
+    /// address's own.
     pub(super) fn party(
         &mut self,
-        asked: &mut Asked<'_>,
+        asked: &Asked<'_>,
+        key: Option<AskedKey>,
         met: &mut Met<'_>,
         role: Role,
     ) -> Result<(Party, Standing), LookupError> {
-        let (key, mut email) = (asked.key.take(), met.email.take());
+        let mut email = met.email.take();
         let mailbox = &asked.mailbox;
         let mut party = Party {
-            address: mailbox.address.as_ref().to_owned(),
-            name: (!mailbox.name.is_empty()).then(|| mailbox.name.as_ref().to_owned()),
+            address: mailbox.address.as_ref().into(),
+            name: (!mailbox.name.is_empty()).then(|| mailbox.name.as_ref().into()),
             further_count: asked.further_count,
             people: Vec::with_capacity(met.hits.len()),
             // One for each person, and one for the domain.
@@ -59,7 +61,7 @@ impl<B: Prefetch> Matching<'_, '_, B> {
             party.flags.push(Flag::EncodedAddressInName);
         }
         let Some((key_text, at)) = key else {
-            party.invalid = address_fault(&mailbox.address);
+            party.invalid = address_fault(&mailbox.address).map(Text::from);
             party.kinds.push(AddressKind::None);
             return Ok((party, Standing::Foreign));
         };
@@ -89,10 +91,11 @@ impl<B: Prefetch> Matching<'_, '_, B> {
     fn add_person(
         &mut self,
         hit: &Hit<'_>,
-        email: Option<String>,
+        email: Option<Text>,
         party: &mut Party,
     ) -> Result<(), LookupError> {
-        let person = self.told(&hit.person, hit.matched, email)?;
+        let at_hand = AtHand { email, ..AtHand::default() };
+        let person = self.told(&hit.person, hit.matched, at_hand)?;
         party.kinds.extend(AddressKind::of(hit.matched, person.kind));
         if differs_in_case(&party.address, hit, &person)? {
             party.flags.push(Flag::CaseDiffers);
@@ -128,7 +131,7 @@ impl<B: Prefetch> Matching<'_, '_, B> {
         }
         party.owner_tenants = Vec::with_capacity(owners.len());
         for tenant in owners {
-            party.owner_tenants.push(self.tenant(tenant)?.to_owned());
+            party.owner_tenants.push(self.tenant(tenant)?.into());
         }
         if is_owned && !is_known {
             party.kinds.push(AddressKind::OwnedDomainUnknownUser);
@@ -137,6 +140,15 @@ impl<B: Prefetch> Matching<'_, '_, B> {
             party.kinds.push(AddressKind::PartnerDomain);
         }
         Ok(standing)
+    }
+
+    /// Asks for what tells whether somebody of the scope has the local part of an unknown address.
+    pub(super) fn ask_for_imitated(&self, key: Option<&AskedKey>, met: &Met<'_>) {
+        let Some((key, at)) = key.filter(|_| met.hits.is_empty()) else { return };
+        let key = AddressKey::kept(key.as_bytes(), *at);
+        for domain in self.scope.domains().filter(|&domain| domain != key.domain()) {
+            self.segment.ask_for_address(&address_of(key.local(), domain));
+        }
     }
 
     /// Which domains of the scope an unknown one imitates, and whether the local part is that of somebody there.
@@ -182,8 +194,8 @@ impl<B: Prefetch> Matching<'_, '_, B> {
                 let how = DomainShape::of(line.domain).and_then(|other| shape.compare(&other));
                 if let Some(how) = how {
                     party.lookalikes.push(LookalikeDomain {
-                        tenant_id: segment.tenant(line.tenant)?.0.to_owned(),
-                        domain: line.domain.to_owned(),
+                        tenant_id: segment.tenant(line.tenant)?.0.into(),
+                        domain: line.domain.into(),
                         how,
                     });
                 }
@@ -200,10 +212,7 @@ impl<B: Prefetch> Matching<'_, '_, B> {
 
     /// Whether somebody in the scope has this local part in this domain.
     fn has_person(&self, local: &[u8], domain: &[u8]) -> Result<bool, LookupError> {
-        let mut address = KeyBuffer::new();
-        address.extend_from_slice(local);
-        address.push(b'@');
-        address.extend_from_slice(domain);
+        let address = address_of(local, domain);
         for hit in self.get(text(&address)?)?.iter() {
             let is_person = hit.matched != Matched::PersonalKnown && hit.person.kind()? == Kind::Person;
             if is_person && self.scope.has(hit.person.tenant_code()?) {
@@ -234,6 +243,14 @@ fn differs_in_case(given: &str, hit: &Hit<'_>, person: &PartyPerson) -> Result<b
         }
         _ => Ok(false),
     }
+}
+
+fn address_of(local: &[u8], domain: &[u8]) -> KeyBuffer {
+    let mut address = KeyBuffer::new();
+    address.extend_from_slice(local);
+    address.push(b'@');
+    address.extend_from_slice(domain);
+    address
 }
 
 fn text(key: &[u8]) -> Result<&str, Corrupt> {

@@ -1,6 +1,6 @@
 //! The scope of a message: the tenants of its recipients, and their domains in it.
 
-use persondb_protocol::Prefetch;
+use persondb_protocol::{Prefetch, Text};
 use smallvec::SmallVec;
 
 use super::{Asked, Matching, Met};
@@ -34,8 +34,8 @@ impl Scope {
     }
 
     /// Names of its tenants.
-    pub(super) fn names<B: Prefetch>(&self, segment: &Segment<B>) -> Result<Vec<String>, LookupError> {
-        self.tenants.iter().map(|&code| Ok(segment.tenant(code)?.0.to_owned())).collect()
+    pub(super) fn names<B: Prefetch>(&self, segment: &Segment<B>) -> Result<Vec<Text>, LookupError> {
+        self.tenants.iter().map(|&code| Ok(segment.tenant(code)?.0.into())).collect()
     }
 
     fn add(&mut self, tenant: u32) {

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::Matching;
 use crate::message::{Mailbox, embedded_addresses};
 use crate::normalize::names::{Name, Reach, Similarity, compare};
-use crate::segment::{Corrupt, Hits, LookupError, OpenPerson, PersonRef};
+use crate::segment::{AtHand, Corrupt, Hashes, Hits, LookupError, OpenPerson, Ordinals, PersonRef, Segment};
 
 /// Most people of one message whose names are compared, each some microsecond.
 const COMPARED_MAX: usize = 512;
@@ -20,33 +20,44 @@ struct Found<'s> {
     person: PersonRef<'s>,
     field: MatchedField,
     similarity: Similarity,
+    /// The person's display name is the very text.
+    is_as_given: bool,
 }
 
 impl<'s, B: Prefetch> Matching<'s, '_, B> {
-    /// Evidence about the sender's name, with the number of candidates before they were cut to `limit`; `None`
-    /// where there is no name. Whoever the address belongs to (`own`) is no candidate.
-    pub(super) fn sender_name(
-        &mut self,
-        mailbox: &Mailbox<'_>,
-        own: &Hits<'s>,
-        limit: usize,
-    ) -> Result<Option<(NameEvidence, u64)>, LookupError> {
+    /// Takes the sender's name apart in `name`, and asks for who may bear it; `None` where there is no name.
+    pub(super) fn ask_for_name<'m>(
+        &self,
+        mailbox: &'m Mailbox<'_>,
+        name: &'m mut Name,
+    ) -> Result<Option<AskedName<'m, Hashes>>, LookupError> {
         if mailbox.name.is_empty() {
             return Ok(None);
         }
-        let mut name = Name::default();
         name.read(&mailbox.name);
-        let asked = AskedName { text: &mailbox.name, name: &name };
+        let found = self.segment.ask_by_name(name, self.scope.tenants())?;
+        Ok(Some(AskedName { mailbox, name, found }))
+    }
+
+    /// Evidence about the sender's name, with the number of candidates before they were cut to `limit`. Whoever the
+    /// address belongs to (`own`) is no candidate. `other` is where names are read.
+    pub(super) fn sender_name(
+        &mut self,
+        asked: &AskedName<'_, Ordinals>,
+        other: &mut Name,
+        own: &Hits<'s>,
+        limit: usize,
+    ) -> Result<(NameEvidence, u64), LookupError> {
+        let AskedName { mailbox, name, found: ordinals } = asked;
         let is_own = |person: &PersonRef<'_>| own.iter().any(|hit| hit.person.ordinal() == person.ordinal());
-        let mut other = Name::default();
         let mut found = SmallVec::<[Found<'s>; 8]>::new();
-        for person in self.segment.people_named(&name, self.scope.tenants(), COMPARED_MAX)? {
+        for person in self.segment.people_named(ordinals, self.scope.tenants())? {
             if is_own(&person) {
                 continue;
             }
-            if let Some((field, similarity)) = strongest(&asked, &mut person.open(self.buffers)?, &mut other)?
-            {
-                found.push(Found { person, field, similarity });
+            if let Some(best) = strongest(asked, &mut person.open(self.buffers)?, other)? {
+                let Best { field, similarity, is_as_given } = best;
+                found.push(Found { person, field, similarity, is_as_given });
             }
         }
         let mut addresses = Vec::new();
@@ -55,10 +66,11 @@ impl<'s, B: Prefetch> Matching<'s, '_, B> {
                 let is_new = !found.iter().any(|found| found.person.ordinal() == hit.person.ordinal());
                 if is_new && !is_own(&hit.person) && self.scope.has(hit.person.tenant_code()?) {
                     let similarity = Similarity::of(NameKind::EmbeddedAddress);
-                    found.push(Found { person: hit.person, field: MatchedField::Address, similarity });
+                    let field = MatchedField::Address;
+                    found.push(Found { person: hit.person, field, similarity, is_as_given: false });
                 }
             }
-            addresses.push(address.into_owned());
+            addresses.push(address.into());
         }
         found.sort_by_key(|found| (found.similarity.kind, found.person.ordinal()));
         let count = found.len() as u64;
@@ -68,7 +80,9 @@ impl<'s, B: Prefetch> Matching<'s, '_, B> {
         let mut candidates = Vec::with_capacity(found.len());
         for found in &found {
             let is_ambiguous = is_shared && Some(found.similarity.kind) == best;
-            let person = self.told(&found.person, Matched::Name, None)?;
+            let display_name = found.is_as_given.then_some(&*mailbox.name);
+            let at_hand = AtHand { display_name, ..AtHand::default() };
+            let person = self.told(&found.person, Matched::Name, at_hand)?;
             candidates.push(candidate(found, person, is_ambiguous));
         }
         let flags = name.flags();
@@ -78,30 +92,51 @@ impl<'s, B: Prefetch> Matching<'s, '_, B> {
             (Flag::EncodedAddressInName, mailbox.has_encoded_address),
         ];
         let evidence = NameEvidence {
-            name: mailbox.name.as_ref().to_owned(),
+            name: mailbox.name.as_ref().into(),
             embedded_addresses: addresses,
             flags: held(&all),
             candidates,
         };
-        Ok(Some((evidence, count)))
+        Ok((evidence, count))
     }
 }
 
-/// The sender's name.
-struct AskedName<'m> {
-    text: &'m str,
+/// The sender's name on its way: who may bear it is known by hashes, then by number.
+pub(super) struct AskedName<'m, F> {
+    mailbox: &'m Mailbox<'m>,
     name: &'m Name,
+    found: F,
+}
+
+impl<'m> AskedName<'m, Hashes> {
+    /// Who may bear it.
+    pub(super) fn gather<B: Prefetch>(
+        self,
+        segment: &Segment<B>,
+    ) -> Result<AskedName<'m, Ordinals>, LookupError> {
+        let found = segment.gather_named(&self.found, COMPARED_MAX)?;
+        Ok(AskedName { mailbox: self.mailbox, name: self.name, found })
+    }
+}
+
+/// How a name of a person agrees.
+#[derive(Clone, Copy)]
+struct Best {
+    field: MatchedField,
+    similarity: Similarity,
+    is_as_given: bool,
 }
 
 /// The strongest way in which one of a person's names agrees with this one. `other` is where they are read.
-fn strongest(
-    asked: &AskedName<'_>,
+fn strongest<F>(
+    asked: &AskedName<'_, F>,
     person: &mut OpenPerson<'_, '_>,
     other: &mut Name,
-) -> Result<Option<(MatchedField, Similarity)>, Corrupt> {
-    let mut best: Option<(MatchedField, Similarity)> = None;
+) -> Result<Option<Best>, Corrupt> {
+    let mut best: Option<Best> = None;
     person.each_name(|field, text| {
-        let similarity = if text == asked.text {
+        let is_same = text == asked.mailbox.name;
+        let similarity = if is_same {
             // Those who are found have a name of something.
             Some(Similarity::of(NameKind::Exact))
         } else if asked.name.is_apart(text) {
@@ -111,15 +146,16 @@ fn strongest(
             compare(asked.name, other, Reach::Vip)
         };
         let Some(similarity) = similarity else { return ControlFlow::Continue(()) };
-        if best.is_none_or(|(_, best)| similarity.kind < best.kind) {
-            best = Some((field, similarity));
+        if best.is_none_or(|best| similarity.kind < best.similarity.kind) {
+            let is_as_given = is_same && field == MatchedField::DisplayName;
+            best = Some(Best { field, similarity, is_as_given });
         }
         // Nothing is stronger, and nobody too far away for it.
         if similarity.kind == NameKind::Exact { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     // Of most people no name agrees in any way, so how far one may be from theirs is read last. What a shorter
     // reach does not allow is weaker than all it does.
-    let Some((_, similarity)) = best else { return Ok(None) };
+    let Some(Best { similarity, .. }) = best else { return Ok(None) };
     let is_found = similarity.kind == NameKind::Exact || similarity.is_within(person.reach()?);
     Ok(best.filter(|_| is_found))
 }

@@ -14,7 +14,8 @@
 //! | `keys` | which keys a person has: one function for builder and reader |
 //! | `lookup`, `batch` | question → people, one or many |
 //! | `domain_lookup`, `evidence` | domain → what is known of it; what matching a message asks |
-//! | `scratch`, `last_values` | values while they are compared; address and names that were decoded last |
+//! | `named` | a name → who may bear it, in stages |
+//! | `scratch`, `last_values`, `kept` | values while they are compared; address and names that were decoded last; what stays between messages |
 //! | `person_ref`, `open_person`, `known_words` | one person, borrowed; several values of one; what words mean, by code |
 //! | `stored` | how columns are stored, for people |
 //! | `verify` | the thorough check before a segment is announced |
@@ -29,6 +30,7 @@ mod domain_lookup;
 mod domains;
 mod evidence;
 mod image;
+mod kept;
 mod key_index;
 mod key_index_builder;
 mod keys;
@@ -36,6 +38,7 @@ mod known_words;
 mod last_values;
 mod lookup;
 mod meta;
+mod named;
 mod open_person;
 mod person_ref;
 pub(crate) mod rows;
@@ -58,6 +61,7 @@ use column::TextCodec;
 use column::dictionary::Dictionary;
 pub(crate) use domains::{DomainLine, SeenDomain};
 pub(crate) use image::{Plan, Planned};
+pub(crate) use kept::{Kept, with_buffers};
 pub(crate) use key_index_builder::{Entry, KeyEntry, KeyIndexBuilder, Load, NameEntry, sort_entries};
 pub(crate) use keys::{
     FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, for_each_address, for_each_name, is_dotless_domain,
@@ -66,7 +70,8 @@ pub(crate) use keys::{
 pub use lookup::{CANDIDATES_MAX, HITS_MAX, Hit, Hits, LookupError, Scope, to_people};
 pub(crate) use meta::Columns;
 pub use meta::{InputRecord, Meta};
-pub(crate) use open_person::{Buffers, OpenPerson, with_buffers};
+pub(crate) use named::{Hashes, Ordinals};
+pub(crate) use open_person::{AtHand, Buffers, OpenPerson};
 pub use person_ref::{Ambiguity, PersonRef};
 pub use stored::{StoredColumn, StoredRow};
 pub use verify::{Verified, VerifyError};

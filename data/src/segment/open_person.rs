@@ -4,9 +4,9 @@
 //! match reads seven of everybody it tells of, and names of hundreds it does not: here the row is opened once, what
 //! stands in a dictionary is read there, and the rest is put together in buffers that stay.
 
-use std::cell::Cell;
 use std::ops::ControlFlow;
 
+use persondb_protocol::Text;
 use persondb_protocol::answer::{AccountStatus, Kind, Matched};
 use persondb_protocol::matching::{MatchedField, PartyPerson};
 
@@ -27,25 +27,8 @@ pub(crate) struct Buffers {
     words: KnownWords,
 }
 
-/// Buffers that have grown beyond this are not kept.
-const KEPT_MAX: usize = 64 << 10;
-
-/// Runs `work` with the thread's buffers, or with new ones where they are in use.
-pub(crate) fn with_buffers<R>(work: impl FnOnce(&mut Buffers) -> R) -> R {
-    thread_local! {
-        static KEPT: Cell<Option<Box<Buffers>>> = const { Cell::new(None) };
-    }
-    let mut buffers = KEPT.try_with(Cell::take).ok().flatten().unwrap_or_else(|| Box::new(Buffers::new()));
-    let result = work(&mut buffers);
-    if buffers.capacity() <= KEPT_MAX {
-        // A thread that ends has no place for them any more; then they are freed.
-        let _ = KEPT.try_with(|kept| kept.set(Some(buffers)));
-    }
-    result
-}
-
-impl Buffers {
-    fn new() -> Self {
+impl Default for Buffers {
+    fn default() -> Self {
         Self {
             short: ShortText::new(),
             long: Vec::new(),
@@ -53,8 +36,11 @@ impl Buffers {
             words: KnownWords::default(),
         }
     }
+}
 
-    fn capacity(&self) -> usize {
+impl Buffers {
+    /// Bytes that have been allocated.
+    pub(super) fn capacity(&self) -> usize {
         let Texts { display_name, first, family } = &self.texts;
         self.long.capacity() + display_name.capacity() + first.capacity() + family.capacity()
     }
@@ -68,6 +54,15 @@ pub(crate) struct OpenPerson<'a, 'b> {
     buffers: &'b mut Buffers,
 }
 
+/// What is known of a person already.
+#[derive(Debug, Default)]
+pub(crate) struct AtHand<'n> {
+    /// Primary address.
+    pub(crate) email: Option<Text>,
+    /// Display name as given.
+    pub(crate) display_name: Option<&'n str>,
+}
+
 impl<'a> PersonRef<'a> {
     /// Opens the row. Nothing is allocated for reading it once the buffers are large enough.
     #[inline]
@@ -79,21 +74,24 @@ impl<'a> PersonRef<'a> {
 }
 
 impl OpenPerson<'_, '_> {
-    /// The owned form of a person behind an address, with the primary address if it is at hand, and the name that
-    /// `tenant_of` gives for the code of a tenant.
+    /// The owned form of a person behind an address, with what is at hand, and the name that `tenant_of` gives for the
+    /// code of a tenant.
     pub(crate) fn told_as_party<'t>(
         &mut self,
         matched: Matched,
-        email: Option<String>,
+        at_hand: AtHand<'_>,
         tenant_of: impl FnOnce(u32) -> Result<&'t str, Corrupt>,
     ) -> Result<PartyPerson, Corrupt> {
-        let email = email.map_or_else(|| self.email(), Ok)?;
-        let person_id = self.first(Canonical::PersonId, |id| trimmed(id).to_owned())?;
+        let email = at_hand.email.map_or_else(|| self.email(), Ok)?;
+        let person_id = self.first(Canonical::PersonId, |id| Text::from(trimmed(id)))?;
         Ok(PartyPerson {
-            tenant_id: tenant_of(self.row.run()?.tenant)?.to_owned(),
+            tenant_id: tenant_of(self.row.run()?.tenant)?.into(),
             person_id: if person_id.is_empty() { email.clone() } else { person_id },
             email,
-            display_name: self.first(Canonical::DisplayName, str::to_owned)?,
+            display_name: match at_hand.display_name {
+                Some(name) => name.into(),
+                None => self.first(Canonical::DisplayName, |name| Text::from(name))?,
+            },
             matched,
             vip: self.vip()?,
             kind: self.kind()?,
@@ -233,15 +231,15 @@ impl OpenPerson<'_, '_> {
     }
 
     /// Primary address, as [`PersonRef::email`] tells it.
-    fn email(&mut self) -> Result<String, Corrupt> {
+    fn email(&mut self) -> Result<Text, Corrupt> {
         let columns = self.columns;
         for &place in columns.places(Canonical::Email) {
             let address = columns.primary_address(place, self.value(place)?);
             if !address.is_empty() {
-                return Ok(address.to_owned());
+                return Ok(address.into());
             }
         }
-        Ok(String::new())
+        Ok(Text::default())
     }
 
     /// Copies the first value of this meaning that is not blank to `out`.
@@ -350,10 +348,9 @@ mod tests {
     use persondb_protocol::Generation;
     use proptest::prelude::*;
 
-    use super::with_buffers;
     use crate::builder::{BuildOptions, build};
     use crate::input::InputSpec;
-    use crate::segment::Segment;
+    use crate::segment::{Segment, with_buffers};
 
     const HEADER: &str =
         "tenant_id,email,display_name,given_name,family_name,preferred_name,other_names,kind,vip\n";
@@ -412,8 +409,8 @@ mod tests {
                     all.push((field, name.to_owned()));
                     far = Some(reach);
                 }).unwrap();
-                let reach = with_buffers(|buffers| {
-                    let mut person = person.open(buffers)?;
+                let reach = with_buffers(|kept| {
+                    let mut person = person.open(&mut kept.buffers)?;
                     person.each_name(|field, name| {
                         opened.push((field, name.to_owned()));
                         ControlFlow::Continue(())

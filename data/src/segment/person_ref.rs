@@ -51,10 +51,9 @@ impl<'a> PersonRef<'a> {
         Ok(Self { parts, ordinal, schema: row.schema_number() })
     }
 
-    /// The same with the code of the tenant, for one look at the row.
-    pub(super) fn with_tenant(parts: Parts<'a>, ordinal: u32) -> Result<(Self, u32), Corrupt> {
-        let row = RowRef::open(parts, ordinal)?;
-        Ok((Self { parts, ordinal, schema: row.schema_number() }, row.run()?.tenant))
+    /// Whose row this is.
+    pub(super) fn of_row(row: &RowRef<'a>) -> Self {
+        Self { parts: row.parts(), ordinal: row.ordinal(), schema: row.schema_number() }
     }
 
     /// Its number in the generation.
@@ -342,6 +341,11 @@ impl<'a> PersonRef<'a> {
             out.push_str(email);
         });
         read.map(|read| read.is_some())
+    }
+
+    /// What `read` makes of the address that the look-up has just compared, if it is still there.
+    pub(crate) fn compared_email<R>(&self, read: impl FnOnce(&str) -> R) -> Result<Option<R>, Corrupt> {
+        last_values::read_text((self.parts.view.number, self.ordinal), read)
     }
 
     fn place(&self, header: &str) -> Option<usize> {

@@ -149,7 +149,7 @@ fn an_address_inside_the_name_leads_to_its_owner() {
             .collect();
         (name.embedded_addresses, told)
     };
-    let own = |id: &str| (id.to_owned(), NameKind::EmbeddedAddress, MatchedField::Address);
+    let own = |id: &str| (id.into(), NameKind::EmbeddedAddress, MatchedField::Address);
     let (addresses, told) = kind("\"rh@acme.example\" <x@stranger.test>");
     assert_eq!((addresses, told), (vec!["rh@acme.example".into()], vec![own("A4")]));
     let (_, told) = kind("\"The boss (jane@acme.example)\" <x@stranger.test>");

@@ -31,7 +31,7 @@ fn names_count_in_the_tenants_of_the_recipients_only() {
         let evidence = world.ask(STRANGER, to);
         assert_eq!(
             (&evidence.recipient_tenants[..], &ids(&evidence)[..]),
-            (&tenants.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()[..], &candidates[..]),
+            (&tenants.iter().map(|&name| name.into()).collect::<Vec<_>>()[..], &candidates[..]),
             "{to}"
         );
     }
@@ -97,10 +97,10 @@ fn only_the_tenants_that_are_named_are_looked_at() {
     let both = world.ask(STRANGER, to);
     assert_eq!(
         (&both.recipient_tenants[..], ids(&both)),
-        (&["acme".to_owned(), "globex".into()][..], vec!["A1", "G1"])
+        (&["acme".into(), "globex".into()][..], vec!["A1", "G1"])
     );
     let acme = world.ask_within(&["acme"], STRANGER, to);
-    assert_eq!((&acme.recipient_tenants[..], ids(&acme)), (&["acme".to_owned()][..], vec!["A1"]));
+    assert_eq!((&acme.recipient_tenants[..], ids(&acme)), (&["acme".into()][..], vec!["A1"]));
     assert_eq!(acme.recipients[1].kinds, [AddressKind::None]);
     let none = world.ask_within(&["no such tenant"], "jane.doe@acme.example", to);
     assert!(none.recipient_tenants.is_empty() && none.from.unwrap().people.is_empty());

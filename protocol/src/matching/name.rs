@@ -5,15 +5,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Flag;
+use crate::Text;
 use crate::answer::{AccountStatus, Kind};
 
 /// Who bears, or nearly bears, the name that the message gives its sender.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 pub struct NameEvidence {
     /// The name as readers see it: decoded, at most 1,024 bytes.
-    pub name: String,
+    pub name: Text,
     /// Addresses that stand inside the name.
-    pub embedded_addresses: Vec<String>,
+    pub embedded_addresses: Vec<Text>,
     /// What is special about the name itself.
     pub flags: Vec<Flag>,
     /// People of the recipients' tenants, strongest match first, without whoever the address belongs to.
@@ -24,13 +25,13 @@ pub struct NameEvidence {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// Tenant of the person.
-    pub tenant_id: String,
+    pub tenant_id: Text,
     /// Identifier within the tenant.
-    pub person_id: String,
+    pub person_id: Text,
     /// Primary address as given in the directory.
-    pub email: String,
+    pub email: Text,
     /// Display name as given in the directory.
-    pub display_name: String,
+    pub display_name: Text,
     /// What of the person was met.
     pub matched_field: MatchedField,
     /// How strongly.

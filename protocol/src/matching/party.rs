@@ -5,25 +5,26 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Flag, Oddity};
+use crate::Text;
 use crate::answer::{AccountStatus, Kind, Matched};
 
 /// What is known of one address of the message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 pub struct Party {
     /// The address as the message gives it, without brackets; empty where there is only a name.
-    pub address: String,
+    pub address: Text,
     /// Its display name, decoded; null where there is none.
-    pub name: Option<String>,
+    pub name: Option<Text>,
     /// The address as it was looked up; null when it is invalid.
-    pub key: Option<String>,
+    pub key: Option<Text>,
     /// Why it could not be looked up: what was expected and what was found; null for a valid one.
-    pub invalid: Option<String>,
+    pub invalid: Option<Text>,
     /// What the address is, strongest first; `none` alone where nothing is known of it or it is invalid.
     pub kinds: Vec<AddressKind>,
     /// People behind it, of all tenants, strongest first.
     pub people: Vec<PartyPerson>,
     /// Tenants that own its domain.
-    pub owner_tenants: Vec<String>,
+    pub owner_tenants: Vec<Text>,
     /// Domains of the recipients' tenants that its domain imitates.
     pub lookalikes: Vec<LookalikeDomain>,
     /// What is special about it.
@@ -38,13 +39,13 @@ pub struct Party {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 pub struct PartyPerson {
     /// Tenant of the person.
-    pub tenant_id: String,
+    pub tenant_id: Text,
     /// Identifier within the tenant.
-    pub person_id: String,
+    pub person_id: Text,
     /// Primary address as given in the directory.
-    pub email: String,
+    pub email: Text,
     /// Display name as given in the directory.
-    pub display_name: String,
+    pub display_name: Text,
     /// Which of the person's addresses it is.
     pub matched: Matched,
     /// 0 to 3.
@@ -129,9 +130,9 @@ impl AddressKind {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 pub struct LookalikeDomain {
     /// Tenant that owns it.
-    pub tenant_id: String,
+    pub tenant_id: Text,
     /// The imitated domain, as an A-label in lower case.
-    pub domain: String,
+    pub domain: Text,
     /// In which way.
     pub how: LookalikeKind,
 }

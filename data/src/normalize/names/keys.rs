@@ -162,7 +162,7 @@ fn each_edit(letters: &mut Letters, key: &mut KeyBytes, visit: &mut impl FnMut(I
     for quarter in 1..4 {
         let at = same.start(quarter);
         // Letters that are the same need no swap.
-        if at > 0 && at < letters.len() && letters[at - 1] != letters[at] {
+        if at > 0 && at < letters.len() && letters.bytes[at - 1] != letters.bytes[at] {
             letters.swap(at - 1, at);
             visit(key.spelled(Half::Odd, same, letters, None));
             letters.swap(at - 1, at);
@@ -246,8 +246,46 @@ impl Places {
     }
 }
 
+/// Bytes that are copied together: a part of most keys.
+const BLOCK: usize = 16;
+
 /// A name without blanks, a byte for each character: of another script, two characters may share one.
-type Letters = SmallVec<[u8; NAME_KEY_BYTES_MAX]>;
+struct Letters {
+    /// With room for a block behind the last.
+    bytes: [u8; NAME_KEY_BYTES_MAX + BLOCK],
+    count: usize,
+}
+
+impl Letters {
+    fn new() -> Self {
+        Self { bytes: [0; NAME_KEY_BYTES_MAX + BLOCK], count: 0 }
+    }
+
+    fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// There is room for all that a name has.
+    fn extend_from_slice(&mut self, letters: &[u8]) {
+        let end = self.count + letters.len();
+        if let Some(place) = self.bytes.get_mut(self.count..end) {
+            place.copy_from_slice(letters);
+            self.count = end;
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.count
+    }
+
+    fn swap(&mut self, a: usize, b: usize) {
+        self.bytes.swap(a, b);
+    }
+
+    fn all(&self) -> &[u8] {
+        self.bytes.get(..self.count).unwrap_or_default()
+    }
+}
 
 fn spell(form: &Form, letters: &mut Letters) {
     letters.clear();
@@ -257,10 +295,10 @@ fn spell(form: &Form, letters: &mut Letters) {
     } else {
         let text = str::from_utf8(text).unwrap_or_default();
         let spelled = text.chars().filter(|&character| character != ' ').map(u32::from);
-        letters.extend(spelled.map(|character| {
+        spelled.for_each(|character| {
             let [low, high, ..] = character.to_le_bytes();
-            low ^ high
-        }));
+            letters.extend_from_slice(&[low ^ high]);
+        });
     }
 }
 
@@ -293,7 +331,7 @@ impl Quarters {
 }
 
 /// Longest key: its kind, the number of letters, and all of a name.
-const KEY_BYTES_MAX: usize = NAME_KEY_BYTES_MAX + 8;
+const KEY_BYTES_MAX: usize = NAME_KEY_BYTES_MAX + 8 + BLOCK;
 
 /// Where a key is put together; not on the heap, however long it gets.
 struct KeyBytes {
@@ -327,7 +365,7 @@ impl KeyBytes {
         &mut self,
         half: Half,
         quarters: Quarters,
-        letters: &[u8],
+        letters: &Letters,
         edited: Option<usize>,
     ) -> IndexKey<'_> {
         let count = u16::try_from(quarters.letters).unwrap_or(u16::MAX).to_le_bytes();
@@ -335,23 +373,43 @@ impl KeyBytes {
             Half::Odd => (b'o', [0, 2]),
             Half::Even => (b'e', [1, 3]),
         };
-        self.start(tag);
-        self.add(&count);
+        let [low, high] = count;
+        self.bytes[..3].copy_from_slice(&[tag, low, high]);
+        self.size = 3;
         if quarters.is_whole() {
-            self.add(letters);
+            self.add(letters.all());
             return self.key();
         }
         for quarter in parts {
             let (start, end) = (quarters.start(quarter), quarters.start(quarter + 1));
-            let part = if edited.is_some_and(|edited| edited < quarter) {
+            if edited.is_some_and(|edited| edited < quarter) {
                 let from_end = |at: usize| (at + letters.len()).checked_sub(quarters.letters);
-                from_end(start).zip(from_end(end)).and_then(|(start, end)| letters.get(start..end))
+                if let Some((start, end)) = from_end(start).zip(from_end(end)) {
+                    self.add_letters(letters, start, end);
+                }
             } else {
-                letters.get(start..end)
-            };
-            self.add(part.unwrap_or_default());
+                self.add_letters(letters, start, end);
+            }
         }
         self.key()
+    }
+
+    /// Adds some letters; none where there are not as many.
+    #[inline]
+    fn add_letters(&mut self, letters: &Letters, start: usize, end: usize) {
+        if end > letters.len() {
+            return;
+        }
+        let from = letters.bytes.get(start..).and_then(<[u8]>::first_chunk::<BLOCK>);
+        let to = self.bytes.get_mut(self.size..).and_then(<[u8]>::first_chunk_mut::<BLOCK>);
+        match (from, to) {
+            // A copy of the same size for nearly all.
+            (Some(from), Some(to)) if end - start <= BLOCK => {
+                *to = *from;
+                self.size += end - start;
+            }
+            _ => self.add(letters.all().get(start..end).unwrap_or_default()),
+        }
     }
 
     #[inline]

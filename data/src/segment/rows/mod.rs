@@ -30,6 +30,7 @@
 
 mod addresses;
 mod ahead;
+mod named;
 mod row_ref;
 mod short;
 mod words;

@@ -1,0 +1,129 @@
+//! Who may bear a name, asked for in stages: what one stage reads was on its way while others worked.
+//!
+//! | stage | asks for | reads |
+//! |---|---|---|
+//! | [`Segment::ask_by_name`] | lines of the index, of all keys in all tenants | |
+//! | [`Segment::gather_named`] | rows, and the lines that lead to their tails | lines of the index |
+//! | [`Segment::people_named`] | given and family names | rows |
+
+use std::cmp::Reverse;
+
+use persondb_protocol::Prefetch;
+use smallvec::SmallVec;
+
+use super::evidence::those_met;
+use super::rows::RowRef;
+use super::{KeyHasher, LookupError, PersonRef, Segment};
+use crate::normalize::names::{Name, for_each_query_key};
+
+/// Ordinals that one question about a name gathers before they are sorted.
+const GATHERED_MAX: usize = 4096;
+
+/// Hashes of keys, in the order in which their lines are read.
+pub(crate) type Hashes = SmallVec<[u64; 32]>;
+/// People by number.
+pub(crate) type Ordinals = SmallVec<[u32; 64]>;
+
+impl<B: Prefetch> Segment<B> {
+    /// Asks for the lines of the index that tell who of these tenants may bear the name.
+    pub(crate) fn ask_by_name(&self, name: &Name, tenants: &[u32]) -> Result<Hashes, LookupError> {
+        let view = self.parts().view;
+        let mut seeds = SmallVec::<[u64; 16]>::new();
+        for &tenant in tenants {
+            seeds.push(view.hasher.tenant(self.tenant(tenant)?.0));
+        }
+        let index = &view.name_index;
+        let hashes = hashes_of(name, &seeds);
+        for &hash in &hashes {
+            self.ask_for_lines(index, hash);
+        }
+        Ok(hashes)
+    }
+
+    /// Who stands in these lines of the index, each once, in order, at most `limit`: those who are in most of them.
+    /// Asks for their rows.
+    pub(crate) fn gather_named(&self, hashes: &Hashes, limit: usize) -> Result<Ordinals, LookupError> {
+        let parts = self.parts();
+        let mut ordinals = Ordinals::new();
+        for &hash in hashes {
+            those_met(parts.candidates(&parts.view.name_index, hash, |ordinal| {
+                if ordinals.len() >= GATHERED_MAX {
+                    return Err(LookupError::TooMany);
+                }
+                ordinals.push(ordinal.0);
+                Ok(())
+            }))?;
+        }
+        keep_nearest(&mut ordinals, limit);
+        for &ordinal in &ordinals {
+            self.ask_for_row(ordinal);
+        }
+        Ok(ordinals)
+    }
+
+    /// Those of these people who are in one of the tenants: others only share the fingerprint. Asks for their names.
+    pub(crate) fn people_named(
+        &self,
+        ordinals: &Ordinals,
+        tenants: &[u32],
+    ) -> Result<SmallVec<[PersonRef<'_>; 8]>, LookupError> {
+        let parts = self.parts();
+        let mut people = SmallVec::new();
+        for &ordinal in ordinals {
+            let row = RowRef::open(parts, ordinal)?;
+            if tenants.contains(&row.run()?.tenant) {
+                row.ask_for_names(self.bytes());
+                people.push(PersonRef::of_row(&row));
+            }
+        }
+        Ok(people)
+    }
+}
+
+/// Hashes of the keys of one name in the tenants that have these seeds, each once, in the order in which to ask for
+/// them: pairs last, for thousands may share one, and would leave no room for those whose letters agree.
+fn hashes_of(name: &Name, seeds: &[u64]) -> Hashes {
+    let Some((&first, others)) = seeds.split_first() else { return Hashes::new() };
+    // Those of the other tenants, key by key; and for each key that of the first tenant, and where the others begin.
+    let mut rest = Hashes::new();
+    let (mut letters, mut pairs) = (SmallVec::<[(u64, u32); 32]>::new(), SmallVec::<[(u64, u32); 32]>::new());
+    for_each_query_key(name, |key| {
+        let hash = KeyHasher::name(first, key.bytes());
+        let keys = if key.is_pair() { &mut pairs } else { &mut letters };
+        keys.push((hash, u32::try_from(rest.len()).unwrap_or(u32::MAX)));
+        // Mostly there are none.
+        for &seed in others {
+            rest.push(KeyHasher::name(seed, key.bytes()));
+        }
+    });
+    let mut hashes = Hashes::new();
+    for keys in [&mut letters, &mut pairs] {
+        keys.sort_unstable_by_key(|(hash, _)| *hash);
+        // Keys that are the same in one tenant are so in all.
+        keys.dedup_by_key(|(hash, _)| *hash);
+        for &mut (hash, at) in keys {
+            hashes.push(hash);
+            if !others.is_empty() {
+                let at = at as usize;
+                hashes.extend_from_slice(rest.get(at..at + others.len()).unwrap_or_default());
+            }
+        }
+    }
+    hashes
+}
+
+/// Those who are in it most often, each once, in order.
+fn keep_nearest(ordinals: &mut Ordinals, limit: usize) {
+    ordinals.sort_unstable();
+    if ordinals.len() > limit && ordinals.chunk_by(|a, b| a == b).count() > limit {
+        let same = ordinals.chunk_by(|a, b| a == b);
+        let mut by_count: Vec<(Reverse<usize>, u32)> =
+            same.map(|same| (Reverse(same.len()), same[0])).collect();
+        by_count.sort_unstable();
+        by_count.truncate(limit);
+        ordinals.clear();
+        ordinals.extend(by_count.into_iter().map(|(_, ordinal)| ordinal));
+        ordinals.sort_unstable();
+    }
+    ordinals.dedup();
+}
