@@ -9,6 +9,7 @@
 //! | [`peers`] | one file for each of them |
 //! | [`run`] | build, check, time in rounds |
 //! | [`figures`], [`machine`] | what was measured, and where |
+//! | [`served`] | `PersonDB` in shared memory, with a client that maps it |
 //! | [`message`] | matching of messages beside a single look-up |
 //! | [`packed`] | how small the CSV gets |
 //! | [`text`], [`svg`], [`curve`] | table, chart, size against time; JSON is the figures as they are |
@@ -25,6 +26,7 @@ mod questions;
 mod record;
 mod rows;
 mod run;
+mod served;
 mod svg;
 mod text;
 

@@ -7,24 +7,19 @@
 //! The single look-up is timed as elsewhere: of anybody, each waits for the answer before, address and display name are
 //! read; and, for who wants to see the other end, of few people in a loop that the processor overlaps.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hint::black_box;
-use std::num::NonZero;
 use std::path::Path;
-use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use persondb_data::builder::{BuildOptions, build};
-use persondb_data::input::InputSpec;
-use persondb_data::message::Message;
-use persondb_data::segment::{Scope, Segment};
-use persondb_protocol::Generation;
-use persondb_protocol::matching::{MatchMessage, MatchOptions};
+use anyhow::{Context, Result, bail, ensure};
+use persondb_client::{Client, Lookup, MatchAnswer, Message};
+use persondb_protocol::matching::MatchMessage;
 
 use crate::Args;
 use crate::fence::wait_for_answer;
+use crate::served::{Pages, Served};
 
 /// Recipients of a usual message.
 const RECIPIENTS: usize = 5;
@@ -47,13 +42,27 @@ struct Kind {
     times: Vec<Duration>,
 }
 
-/// Times matching and gives the table.
+/// Times matching and gives a table for each size of pages.
 ///
 /// # Errors
 /// When the CSV cannot be used or has no tenant of five people.
 pub(crate) fn run(args: &Args) -> Result<String> {
-    let segment = built(&args.people)?;
     let tenants = tenants(&args.people)?;
+    let mut out = String::new();
+    for (title, pages) in [("4 KiB", Pages::Small), ("2 MiB", Pages::Huge)] {
+        let served = Served::of(&args.people, pages)?;
+        let table = timed(&served.client, &tenants, args)?;
+        let percent = served.huge_page_size.saturating_mul(100) / served.size.max(1);
+        writeln!(
+            out,
+            "pages of {title} ({percent} % of the segment in huge ones), median of rounds, interleaved:"
+        )?;
+        writeln!(out, "{table}")?;
+    }
+    Ok(out)
+}
+
+fn timed(client: &Client, tenants: &BTreeMap<String, Vec<Known>>, args: &Args) -> Result<String> {
     let mut random = fastrand::Rng::with_seed(args.seed);
     let large: Vec<&Vec<Known>> = tenants.values().filter(|people| people.len() > RECIPIENTS).collect();
     ensure!(!large.is_empty(), "expected a tenant of more than {RECIPIENTS} people");
@@ -72,20 +81,15 @@ pub(crate) fn run(args: &Args) -> Result<String> {
         kind("hostile: 16 words, 16 tenants", HOSTILE, || many_words(all.as_slice())),
     ];
     let (mut gets, mut warm) = (Vec::new(), Vec::new());
-    let options = MatchOptions::default();
     for round in 0..=args.rounds {
-        gets.push(serialised(&segment, &lookups)?);
+        gets.push(serialised(client, &lookups)?);
         let start = Instant::now();
         for address in &few {
-            black_box(segment.get(black_box(address), Scope::Everywhere)?);
+            let _ = black_box(client.pin()?.get(black_box(address)));
         }
         warm.push(start.elapsed() / u32::try_from(few.len())?);
         for kind in &mut kinds {
-            let start = Instant::now();
-            for message in &kind.messages {
-                black_box(segment.match_message(&Message::from(black_box(message)), &options)?);
-            }
-            kind.times.push(start.elapsed() / u32::try_from(kind.messages.len())?);
+            kind.times.push(matched(client, &kind.messages)?);
         }
         if round == 0 {
             // The first round only brings pages and tables into memory.
@@ -100,23 +104,35 @@ pub(crate) fn run(args: &Args) -> Result<String> {
 }
 
 /// Time of a look-up whose answer is read before the next one begins.
-fn serialised(segment: &Segment<Vec<u8>>, addresses: &[&str]) -> Result<Duration> {
+fn serialised(client: &Client, addresses: &[&str]) -> Result<Duration> {
     let (mut email, mut name) = (String::new(), String::new());
     let start = Instant::now();
     for address in addresses {
-        let hits = segment.get(black_box(address), Scope::Everywhere)?;
-        let hit = hits.first().context("an address of the CSV that nobody has")?;
-        hit.person.read_email(&mut email)?;
-        hit.person.read_display_name(&mut name)?;
+        let pin = client.pin()?;
+        let Lookup::Found(people) = pin.get(black_box(address)) else {
+            bail!("nobody has {address}, an address of the CSV");
+        };
+        people.first().read_email(&mut email)?;
+        people.first().read_display_name(&mut name)?;
         black_box((&email, &name));
         wait_for_answer();
     }
     Ok(start.elapsed() / u32::try_from(addresses.len())?)
 }
 
+/// Time of a message, answer made and given back.
+fn matched(client: &Client, messages: &[MatchMessage]) -> Result<Duration> {
+    let start = Instant::now();
+    for message in messages {
+        let answer = client.pin()?.match_message(&Message::from(black_box(message)));
+        ensure!(matches!(black_box(&answer), MatchAnswer::Matched(_)), "no evidence: {answer:?}");
+    }
+    Ok(start.elapsed() / u32::try_from(messages.len())?)
+}
+
 fn text(gets: &[Duration], warm: &[Duration], kinds: &[Kind]) -> Result<String> {
     let mut out = String::new();
-    writeln!(out, "{:<52} {:>10} {:>8} {:>8}", "median of rounds, interleaved", "µs", "× get", "× warm")?;
+    writeln!(out, "{:<52} {:>10} {:>8} {:>8}", "one of them", "µs", "× get", "× warm")?;
     let own =
         [("get, a hit, serialised, address and name read", gets), ("get, a hit, warm, nothing read", warm)];
     let rows = kinds.iter().map(|kind| (kind.title, kind.times.as_slice()));
@@ -189,30 +205,14 @@ fn many_words(all: &[&Vec<Known>]) -> MatchMessage {
     }
 }
 
-fn built(people: &Path) -> Result<Segment<Vec<u8>>> {
-    let spec = InputSpec { people: vec![people.to_owned()], ..InputSpec::default() };
-    let options = BuildOptions {
-        generation: Generation(1),
-        load_started_boot_ns: 0,
-        built_at_wall_ns: 0,
-        config_digest: [0; 16],
-        hash_seed: 42,
-        threads: available_parallelism().map_or(1, NonZero::get),
-        rejects: None,
-    };
-    let mut bytes = Vec::new();
-    build(&spec, &options, &mut bytes, &mut |_| {})?;
-    Ok(Segment::open(bytes)?)
-}
-
-fn tenants(people: &Path) -> Result<HashMap<String, Vec<Known>>> {
+fn tenants(people: &Path) -> Result<BTreeMap<String, Vec<Known>>> {
     let mut reader = csv::Reader::from_path(people)?;
     let headers = reader.headers()?.clone();
     let place = |name: &str| {
         headers.iter().position(|header| header == name).with_context(|| format!("no column {name}"))
     };
     let (tenant, email, name) = (place("tenant_id")?, place("email")?, place("display_name")?);
-    let mut tenants = HashMap::<String, Vec<Known>>::new();
+    let mut tenants = BTreeMap::<String, Vec<Known>>::new();
     for record in reader.records() {
         let record = record?;
         let known = Known { email: record[email].to_owned(), name: record[name].to_owned() };
