@@ -188,11 +188,13 @@ pub enum Oddity {
     GroupName,
     /// Bytes that are not UTF-8, read as Windows-1252.
     RawBytes,
+    /// The recipients are of more tenants than are looked at; people and domains of the others do not count.
+    TenantsCut,
 }
 
 impl Oddity {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::HeaderCut,
         Self::MailboxesCut,
         Self::SeveralFrom,
@@ -202,6 +204,7 @@ impl Oddity {
         Self::NameCut,
         Self::GroupName,
         Self::RawBytes,
+        Self::TenantsCut,
     ];
 }
 

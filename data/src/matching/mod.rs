@@ -170,6 +170,7 @@ impl<B: Prefetch> Segment<B> {
         let (senders, recipients) = asked.split_at_mut(sender_count);
         let (senders_met, recipients_met) = met.split_at_mut(sender_count);
         matching.scope_of(recipients, recipients_met)?;
+        oddities.set(Oddity::TenantsCut, matching.scope.is_cut());
         evidence.recipient_tenants = matching.scope.names(self)?;
         let mut senders = senders.iter_mut().zip(senders_met);
         let mut next = |place: usize| given[place].then(|| senders.next()).flatten();

@@ -15,6 +15,7 @@ const DOMAIN_COUNT_MAX: usize = 8;
 pub(super) struct Scope {
     tenants: SmallVec<[u32; 8]>,
     domains: SmallVec<[SmallVec<[u8; 64]>; 4]>,
+    is_cut: bool,
 }
 
 impl Scope {
@@ -28,6 +29,11 @@ impl Scope {
         &self.tenants
     }
 
+    /// Whether there are more tenants than are in it.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
     /// Owned domains of recipients.
     pub(super) fn domains(&self) -> impl Iterator<Item = &[u8]> {
         self.domains.iter().map(|domain| &domain[..])
@@ -39,8 +45,13 @@ impl Scope {
     }
 
     fn add(&mut self, tenant: u32) {
-        if self.tenants.len() < TENANT_COUNT_MAX && !self.has(tenant) {
+        if self.has(tenant) {
+            return;
+        }
+        if self.tenants.len() < TENANT_COUNT_MAX {
             self.tenants.push(tenant);
+        } else {
+            self.is_cut = true;
         }
     }
 }

@@ -27,7 +27,8 @@ use super::{Corrupt, Ordinal};
 
 const DOTS_IGNORED: u8 = 1;
 
-/// A domain that is not listed counts as a tenant's own from this share of its people on: 1 in so many.
+/// A domain that is not listed counts as a tenant's own from this share of its people on, 1 in so many; but that of a
+/// single person only if it is half the tenant.
 const OWN_SHARE: u64 = 100;
 /// And it is imitated from this share on.
 const MAIN_SHARE: u64 = 10;
@@ -120,7 +121,10 @@ impl DomainLine<'_> {
             DomainKind::Owned => true,
             DomainKind::Partner => false,
             DomainKind::Observed => {
-                self.people.saturating_mul(OWN_SHARE) >= tenant_people
+                // In a small tenant one person is a large share, and may be a guest.
+                let is_of_several = self.people > 1 || self.people.saturating_mul(2) >= tenant_people;
+                is_of_several
+                    && self.people.saturating_mul(OWN_SHARE) >= tenant_people
                     && PUBLIC.binary_search(&self.domain).is_err()
             }
         }

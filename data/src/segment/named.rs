@@ -84,32 +84,23 @@ impl<B: Prefetch> Segment<B> {
 /// them: pairs last, for thousands may share one, and would leave no room for those whose letters agree.
 fn hashes_of(name: &Name, seeds: &[u64]) -> Hashes {
     let Some((&first, others)) = seeds.split_first() else { return Hashes::new() };
-    // Those of the other tenants, key by key; and for each key that of the first tenant, and where the others begin.
-    let mut rest = Hashes::new();
-    let (mut letters, mut pairs) = (SmallVec::<[(u64, u32); 32]>::new(), SmallVec::<[(u64, u32); 32]>::new());
+    let (mut letters, mut pairs, mut seen) = (Hashes::new(), Hashes::new(), Hashes::new());
     for_each_query_key(name, |key| {
         let hash = KeyHasher::name(first, key.bytes());
-        let keys = if key.is_pair() { &mut pairs } else { &mut letters };
-        keys.push((hash, u32::try_from(rest.len()).unwrap_or(u32::MAX)));
+        // Keys that are the same in one tenant are so in all.
+        if seen.contains(&hash) {
+            return;
+        }
+        seen.push(hash);
+        let hashes = if key.is_pair() { &mut pairs } else { &mut letters };
+        hashes.push(hash);
         // Mostly there are none.
         for &seed in others {
-            rest.push(KeyHasher::name(seed, key.bytes()));
+            hashes.push(KeyHasher::name(seed, key.bytes()));
         }
     });
-    let mut hashes = Hashes::new();
-    for keys in [&mut letters, &mut pairs] {
-        keys.sort_unstable_by_key(|(hash, _)| *hash);
-        // Keys that are the same in one tenant are so in all.
-        keys.dedup_by_key(|(hash, _)| *hash);
-        for &mut (hash, at) in keys {
-            hashes.push(hash);
-            if !others.is_empty() {
-                let at = at as usize;
-                hashes.extend_from_slice(rest.get(at..at + others.len()).unwrap_or_default());
-            }
-        }
-    }
-    hashes
+    letters.extend_from_slice(&pairs);
+    letters
 }
 
 /// Those who are in it most often, each once, in order.

@@ -1,5 +1,7 @@
 //! What an address is.
 
+use std::fmt::Write as _;
+
 use persondb_data::message::Message;
 use persondb_protocol::answer::{AccountStatus, Kind, Matched};
 use persondb_protocol::matching::AddressKind::{
@@ -8,7 +10,7 @@ use persondb_protocol::matching::AddressKind::{
 };
 use persondb_protocol::matching::{Flag, MatchOptions};
 
-use crate::world::{World, message, people};
+use crate::world::{HEADER, World, message, people};
 
 /// Each address is of these kinds and leads to these people; the near miss does not have the first of the kinds.
 #[track_caller]
@@ -150,4 +152,26 @@ fn a_partner_is_told_to_those_whose_partner_it_is() {
     assert_eq!(world.sender("new@supplier.example").kinds, [PartnerDomain]);
     let other = world.ask("new@supplier.example", "ines@initech.example").from.unwrap();
     assert_eq!(other.kinds, [AddressKind::None]);
+}
+
+#[test]
+fn a_single_guest_makes_no_domain_a_small_tenants_own() {
+    let small = |employees: usize, guests: usize| {
+        let mut people = HEADER.to_owned();
+        for number in 0..employees {
+            writeln!(people, "small,e{number},e{number}@small.example,,,,,,,,person,active,0").unwrap();
+        }
+        for number in 0..guests {
+            writeln!(people, "small,g{number},g{number}@firm.example,,,,,,,,guest,active,0").unwrap();
+        }
+        let evidence = World::of(&people, "", "").ask("stranger@firm.example", "e0@small.example");
+        let kinds = evidence.from.unwrap().kinds;
+        assert_eq!(evidence.sender_is_internal, kinds == [AddressKind::OwnedDomainUnknownUser]);
+        evidence.sender_is_internal
+    };
+    assert!(!small(20, 1));
+    assert!(!small(2, 1));
+    // Two of a firm are people who work there, by all that is known; so is one of two.
+    assert!(small(20, 2));
+    assert!(small(1, 1));
 }

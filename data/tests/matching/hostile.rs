@@ -76,9 +76,15 @@ fn an_address_of_a_thousand_tenants_gives_the_names_of_a_few() {
         (1_000, vec![Flag::Ambiguous])
     );
     assert_eq!((evidence.recipient_tenants.len(), evidence.candidate_count), (16, 16));
+    assert_eq!(evidence.oddities, [Oddity::TenantsCut]);
     let all = (0..1_200).map(|tenant| format!("jane{tenant}@own{tenant}.example")).collect::<Vec<_>>();
     let evidence = world.ask("Jane Doe <x@stranger.test>", &all.join(","));
     assert_eq!((evidence.recipient_tenants.len(), evidence.candidate_count), (16, 16));
+    assert_eq!(evidence.oddities, [Oddity::MailboxesCut, Oddity::TenantsCut]);
+    for (count, oddities) in [(16, &[][..]), (17, &[Oddity::TenantsCut])] {
+        let evidence = world.ask("Jane Doe <x@stranger.test>", &all[..count].join(","));
+        assert_eq!((evidence.recipient_tenants.len(), &evidence.oddities[..]), (16, oddities), "{count}");
+    }
     let sole = world.ask("Jane Doe <x@stranger.test>", "jane7@own7.example");
     assert_eq!(sole.recipient_tenants, ["t0007"]);
 }
