@@ -34,7 +34,7 @@ use smallvec::SmallVec;
 use crate::message::{Mailbox, Message, Oddities, parse_address_list};
 use crate::normalize::{AddressKey, KeyBuffer, UsualKey, address_key};
 use crate::segment::{
-    AtHand, Buffers, Corrupt, Hits, Kept, LookupError, Ordinal, PersonRef, Scope as LookupScope, Segment,
+    AtHand, Buffers, Corrupt, Hits, Kept, LookupError, Ordinal, PersonRef, Probe, Scope as LookupScope, Segment,
     with_buffers,
 };
 use domains::Domains;
@@ -48,11 +48,24 @@ const LOOKALIKE_QUERIES_MAX: usize = 8;
 struct Asked<'m> {
     mailbox: Mailbox<'m>,
     further_count: u32,
-    /// The address as it is looked up, and the place of its at sign; none for what is no address.
+    /// None for what is no address.
     key: Option<AskedKey>,
 }
 
-type AskedKey = (Text, usize);
+/// The address as it is looked up, on its way.
+struct AskedKey {
+    text: Text,
+    /// Place of its at sign.
+    at: usize,
+    hash: u64,
+    probe: Probe,
+}
+
+impl AskedKey {
+    fn key(&self) -> AddressKey<'_> {
+        AddressKey::kept(self.text.as_bytes(), self.at)
+    }
+}
 
 /// Who was met behind it.
 #[derive(Default)]
@@ -66,33 +79,27 @@ struct Met<'s> {
 type AllAsked<'m> = SmallVec<[Asked<'m>; 8]>;
 type AllMet<'s> = SmallVec<[Met<'s>; 8]>;
 
-impl AsRef<str> for Asked<'_> {
-    fn as_ref(&self) -> &str {
-        &self.mailbox.address
-    }
-}
-
 impl<'m> Asked<'m> {
-    fn new(mailbox: Mailbox<'m>, further_count: u32) -> Self {
+    fn new<B: Prefetch>(mailbox: Mailbox<'m>, further_count: u32, segment: &Segment<B>) -> Self {
+        let asked = |key: AddressKey<'_>| {
+            let hash = segment.ask_for_address(key.bytes());
+            // Most addresses are their own key.
+            let is_same = key.bytes() == mailbox.address.as_bytes();
+            let text = if is_same { &*mailbox.address } else { str::from_utf8(key.bytes()).ok()? };
+            Some(AskedKey { text: Text::from(text), at: key.at(), hash, probe: Probe::default() })
+        };
         let key = match UsualKey::new().fill(&mailbox.address) {
-            Some(key) => kept(&mailbox, &key),
-            None => address_key(&mailbox.address, &mut KeyBuffer::new()).and_then(|key| kept(&mailbox, &key)),
+            Some(key) => asked(key),
+            None => address_key(&mailbox.address, &mut KeyBuffer::new()).and_then(asked),
         };
         Self { mailbox, further_count, key }
     }
 
     /// The domain as it is looked up.
     fn domain(&self) -> Option<&[u8]> {
-        let (key, at) = self.key.as_ref()?;
-        key.as_bytes().get(at + 1..)
+        let key = self.key.as_ref()?;
+        key.text.as_bytes().get(key.at + 1..)
     }
-}
-
-fn kept(mailbox: &Mailbox<'_>, key: &AddressKey<'_>) -> Option<AskedKey> {
-    // Most addresses are their own key.
-    let is_same = key.bytes() == mailbox.address.as_bytes();
-    let text = if is_same { &*mailbox.address } else { str::from_utf8(key.bytes()).ok()? };
-    Some((Text::from(text), key.at()))
 }
 
 /// What is being found out about one message.
@@ -147,7 +154,7 @@ impl<B: Prefetch> Segment<B> {
         options: &MatchOptions,
         kept: &mut Kept,
     ) -> Result<MatchEvidence, LookupError> {
-        let Kept { buffers, asked: name, other } = kept;
+        let Kept { buffers, asked: name, keys, other } = kept;
         let mut evidence = MatchEvidence::new(self.generation(), NORM_VERSION);
         let mut matching = Matching {
             segment: self,
@@ -161,12 +168,19 @@ impl<B: Prefetch> Segment<B> {
         let mut oddities = message.oddities;
         let firsts = [message.sender(), message.reply_to_mailbox(), message.envelope_from_mailbox()];
         let given = firsts.each_ref().map(Option::is_some);
-        let (mut asked, mut met) = (AllAsked::new(), AllMet::new());
-        asked
-            .extend(firsts.into_iter().flatten().map(|first| Asked::new(first.mailbox, first.further_count)));
+        let mut asked = AllAsked::new();
+        for first in firsts.into_iter().flatten() {
+            asked.push(Asked::new(first.mailbox, first.further_count, self));
+        }
         let sender_count = asked.len();
-        add_recipients(message, &mut asked, &mut oddities);
-        matching.look_up(&asked, &mut met)?;
+        matching.add_recipients(message, &mut asked, &mut oddities);
+        // While lines of the index are on their way, then rows.
+        name.read(asked.first().filter(|_| given[0]).map_or("", |sender| &sender.mailbox.name));
+        for key in asked.iter_mut().filter_map(|asked| asked.key.as_mut()) {
+            key.probe = self.probe(key.hash);
+        }
+        keys.fill(name);
+        let mut met = matching.look_up(&asked)?;
         let (senders, recipients) = asked.split_at_mut(sender_count);
         let (senders_met, recipients_met) = met.split_at_mut(sender_count);
         matching.scope_of(recipients, recipients_met)?;
@@ -181,7 +195,7 @@ impl<B: Prefetch> Segment<B> {
         if let Some((sender, met)) = from {
             let key = sender.key.take();
             matching.ask_for_imitated(key.as_ref(), met);
-            named = matching.ask_for_name(&sender.mailbox, name)?;
+            named = matching.ask_for_name(&sender.mailbox, name, keys)?;
             let (party, standing) = matching.party(sender, key, met, Role::Sender)?;
             own = &met.hits;
             evidence.from = Some(party);
@@ -216,22 +230,6 @@ impl<B: Prefetch> Segment<B> {
     }
 }
 
-/// Adds the mailboxes of all recipients, in order, up to the limit.
-fn add_recipients<'m>(message: &'m Message<'_>, asked: &mut AllAsked<'m>, oddities: &mut Oddities) {
-    let end = asked.len() + RECIPIENT_COUNT_MAX;
-    for value in &message.recipients {
-        let mut list = parse_address_list(value);
-        for mailbox in list.by_ref() {
-            if asked.len() == end {
-                oddities.set(Oddity::MailboxesCut, true);
-                return;
-            }
-            asked.push(Asked::new(mailbox, 0));
-        }
-        oddities.add(list.oddities());
-    }
-}
-
 /// The primary address of whom a look-up met first, which has just been put together to compare it.
 fn compared_email(hits: &Hits<'_>) -> Option<Text> {
     let person = &hits.first().filter(|hit| hit.matched == Matched::Primary)?.person;
@@ -251,32 +249,52 @@ fn is_met_again(own: &Hits<'_>, recipients: &[Met<'_>]) -> bool {
 }
 
 impl<'s, B: Prefetch> Matching<'s, '_, B> {
-    /// Looks all addresses up. Who does not count is not met.
-    fn look_up(&self, asked: &[Asked<'_>], all: &mut AllMet<'s>) -> Result<(), LookupError> {
-        let mut result = Ok(());
-        self.segment.get_many(asked, LookupScope::Everywhere, |_, found| {
-            let hits = found.or_else(|error| match error {
-                // A mailbox that too many share tells nothing about anybody.
-                LookupError::TooMany => Ok(Hits::of_too_many()),
-                error => Err(error),
-            });
-            match hits {
-                Ok(hits) => {
-                    let email = compared_email(&hits);
-                    all.push(Met { hits, email });
+    /// Adds the mailboxes of all recipients, in order, up to the limit.
+    fn add_recipients<'m>(
+        &self,
+        message: &'m Message<'_>,
+        asked: &mut AllAsked<'m>,
+        oddities: &mut Oddities,
+    ) {
+        let end = asked.len() + RECIPIENT_COUNT_MAX;
+        for value in &message.recipients {
+            let mut list = parse_address_list(value);
+            for mailbox in list.by_ref() {
+                if asked.len() == end {
+                    oddities.set(Oddity::MailboxesCut, true);
+                    return;
                 }
-                Err(error) if result.is_ok() => result = Err(error),
-                Err(_) => {}
+                asked.push(Asked::new(mailbox, 0, self.segment));
             }
-        });
-        result?;
-        if self.only.is_some() {
-            for met in all {
-                met.email = None;
-                met.hits.retain(|hit| Ok(self.counts(hit.person.tenant_code()?)))?;
-            }
+            oddities.add(list.oddities());
         }
-        Ok(())
+    }
+
+    /// Looks all addresses up that were probed. Who does not count is not met.
+    fn look_up(&self, asked: &[Asked<'_>]) -> Result<AllMet<'s>, LookupError> {
+        let segment = self.segment;
+        for key in asked.iter().filter_map(|asked| asked.key.as_ref()) {
+            segment.ask_for_parts(&key.probe);
+        }
+        let mut all = AllMet::new();
+        for asked in asked {
+            let found = match &asked.key {
+                Some(key) => segment.answer(&key.key(), key.hash, &key.probe, LookupScope::Everywhere),
+                None => Ok(Hits::default()),
+            };
+            let mut hits = match found {
+                // A mailbox that too many share tells nothing about anybody.
+                Err(LookupError::TooMany) => Hits::of_too_many(),
+                found => found?,
+            };
+            let mut email = compared_email(&hits);
+            if self.only.is_some() {
+                email = None;
+                hits.retain(|hit| Ok(self.counts(hit.person.tenant_code()?)))?;
+            }
+            all.push(Met { hits, email });
+        }
+        Ok(all)
     }
 
     /// Everybody with this address who counts; nobody where too many share it.

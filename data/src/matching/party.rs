@@ -60,12 +60,12 @@ impl<B: Prefetch> Matching<'_, '_, B> {
         if role != Role::Sender && mailbox.has_encoded_address {
             party.flags.push(Flag::EncodedAddressInName);
         }
-        let Some((key_text, at)) = key else {
+        let Some(asked_key) = key else {
             party.invalid = address_fault(&mailbox.address).map(Text::from);
             party.kinds.push(AddressKind::None);
             return Ok((party, Standing::Foreign));
         };
-        let key = AddressKey::kept(key_text.as_bytes(), at);
+        let key = asked_key.key();
         for hit in met.hits.iter() {
             self.add_person(hit, email.take(), &mut party)?;
         }
@@ -84,7 +84,7 @@ impl<B: Prefetch> Matching<'_, '_, B> {
         }
         party.flags.sort_unstable();
         party.flags.dedup();
-        party.key = Some(key_text);
+        party.key = Some(asked_key.text);
         Ok((party, standing))
     }
 
@@ -144,8 +144,7 @@ impl<B: Prefetch> Matching<'_, '_, B> {
 
     /// Asks for what tells whether somebody of the scope has the local part of an unknown address.
     pub(super) fn ask_for_imitated(&self, key: Option<&AskedKey>, met: &Met<'_>) {
-        let Some((key, at)) = key.filter(|_| met.hits.is_empty()) else { return };
-        let key = AddressKey::kept(key.as_bytes(), *at);
+        let Some(key) = key.filter(|_| met.hits.is_empty()).map(AskedKey::key) else { return };
         for domain in self.scope.domains().filter(|&domain| domain != key.domain()) {
             self.segment.ask_for_address(&address_of(key.local(), domain));
         }

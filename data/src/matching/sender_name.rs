@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::Matching;
 use crate::message::{Mailbox, embedded_addresses};
 use crate::normalize::names::{Name, Reach, Similarity, compare};
-use crate::segment::{AtHand, Corrupt, Hashes, Hits, LookupError, OpenPerson, Ordinals, PersonRef, Segment};
+use crate::segment::{AtHand, Corrupt, Hashes, Hits, LookupError, NameKeys, OpenPerson, Ordinals, PersonRef, Segment};
 
 /// Most people of one message whose names are compared, each some microsecond.
 const COMPARED_MAX: usize = 512;
@@ -25,17 +25,17 @@ struct Found<'s> {
 }
 
 impl<'s, B: Prefetch> Matching<'s, '_, B> {
-    /// Takes the sender's name apart in `name`, and asks for who may bear it; `None` where there is no name.
+    /// Asks for who may bear the sender's name, which has been taken apart; `None` where there is none.
     pub(super) fn ask_for_name<'m>(
         &self,
         mailbox: &'m Mailbox<'_>,
-        name: &'m mut Name,
+        name: &'m Name,
+        keys: &NameKeys,
     ) -> Result<Option<AskedName<'m, Hashes>>, LookupError> {
         if mailbox.name.is_empty() {
             return Ok(None);
         }
-        name.read(&mailbox.name);
-        let found = self.segment.ask_by_name(name, self.scope.tenants())?;
+        let found = self.segment.ask_by_name(keys, self.scope.tenants())?;
         Ok(Some(AskedName { mailbox, name, found }))
     }
 

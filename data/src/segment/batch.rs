@@ -79,7 +79,7 @@ impl<B: Prefetch> Segment<B> {
                 }
             }
             for asked in &*asked {
-                self.ask_for_parts(asked);
+                self.ask_for_parts(&asked.probe);
             }
             for (place, (address, asked)) in batch.iter().zip(&*asked).enumerate() {
                 let answer = match asked.key.key() {
@@ -111,7 +111,7 @@ impl<B: Prefetch> Segment<B> {
 
     /// Reads the key's line of the index, and asks for the rows of its candidates.
     #[inline]
-    fn probe(&self, hash: u64) -> Probe {
+    pub(crate) fn probe(&self, hash: u64) -> Probe {
         let index = &self.view.address_index;
         let section = self.bytes.as_ref().get(index.range.clone()).unwrap_or_default();
         let probe = index.layout.probe(section, hash);
@@ -133,8 +133,8 @@ impl<B: Prefetch> Segment<B> {
 
     /// Asks for what the answers are made of: by now their rows are here.
     #[inline]
-    fn ask_for_parts(&self, asked: &Asked) {
-        for &ordinal in asked.probe.ordinals() {
+    pub(crate) fn ask_for_parts(&self, probe: &Probe) {
+        for &ordinal in probe.ordinals() {
             if let Ok(row) = RowRef::open(self.parts(), ordinal) {
                 // It says whether the row was as usual; the look-up finds that out for itself.
                 let _ = row.prefetch(&self.bytes);
@@ -142,8 +142,12 @@ impl<B: Prefetch> Segment<B> {
         }
     }
 
+    /// What [`Self::get`] answers for a key that was probed.
+    ///
+    /// # Errors
+    /// See [`Self::get`].
     #[inline]
-    fn answer(
+    pub(crate) fn answer(
         &self,
         key: &AddressKey<'_>,
         hash: u64,

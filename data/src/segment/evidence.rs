@@ -31,10 +31,19 @@ impl<B: Prefetch> Segment<B> {
         Ok(codes)
     }
 
-    /// Asks for the lines of the index that a look-up of this address reads, which is a key.
-    pub(crate) fn ask_for_address(&self, key: &[u8]) {
+    /// Asks for the lines of the index that a look-up of this address reads, which is a key. Its hash.
+    #[inline]
+    pub(crate) fn ask_for_address(&self, key: &[u8]) -> u64 {
         let view = self.parts().view;
-        self.ask_for_lines(&view.address_index, view.hasher.address(key));
+        let hash = view.hasher.address(key);
+        self.ask_for_lines(&view.address_index, hash);
+        hash
+    }
+
+    /// Asks for the lines of the index that tell what is known of a domain, which is a key.
+    pub(crate) fn ask_for_domain(&self, domain: &[u8]) {
+        let view = self.parts().view;
+        self.ask_for_lines(&view.domain_index, view.hasher.domain(domain));
     }
 
     /// Calls `visit` with what each tenant knows of a domain, which is a key; of a domain of thousands of tenants

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::Buffers;
+use super::{Buffers, NameKeys};
 use crate::normalize::names::Name;
 
 /// What one message needs besides its answer.
@@ -11,6 +11,8 @@ pub(crate) struct Kept {
     pub(crate) buffers: Buffers,
     /// The name that is asked for. None grows beyond some ten KiB, as 1,024 bytes of one are read.
     pub(crate) asked: Name,
+    /// What it is looked up by.
+    pub(crate) keys: NameKeys,
     /// Those that it is compared with.
     pub(crate) other: Name,
 }
@@ -25,7 +27,7 @@ pub(crate) fn with_buffers<R>(work: impl FnOnce(&mut Kept) -> R) -> R {
     }
     let mut kept = KEPT.try_with(Cell::take).ok().flatten().unwrap_or_default();
     let result = work(&mut kept);
-    if kept.buffers.capacity() <= KEPT_MAX {
+    if kept.buffers.capacity() + kept.keys.capacity() <= KEPT_MAX {
         // A thread that ends has no place for them any more; then they are freed.
         let _ = KEPT.try_with(|place| place.set(Some(kept)));
     }

@@ -63,6 +63,7 @@ pub(crate) use domains::{DomainLine, SeenDomain};
 pub(crate) use image::{Plan, Planned};
 pub(crate) use kept::{Kept, with_buffers};
 pub(crate) use key_index_builder::{Entry, KeyEntry, KeyIndexBuilder, Load, NameEntry, sort_entries};
+pub(crate) use key_index::Probe;
 pub(crate) use keys::{
     FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, for_each_address, for_each_name, is_dotless_domain,
     primary_address, reach,
@@ -70,7 +71,7 @@ pub(crate) use keys::{
 pub use lookup::{CANDIDATES_MAX, HITS_MAX, Hit, Hits, LookupError, Scope, to_people};
 pub(crate) use meta::Columns;
 pub use meta::{InputRecord, Meta};
-pub(crate) use named::{Hashes, Ordinals};
+pub(crate) use named::{Hashes, NameKeys, Ordinals};
 pub(crate) use open_person::{AtHand, Buffers, OpenPerson};
 pub use person_ref::{Ambiguity, PersonRef};
 pub use stored::{StoredColumn, StoredRow};

@@ -40,6 +40,11 @@ use super::{Form, NAME_KEY_BYTES_MAX, NAME_WORDS_MAX, Name, nicknames};
 pub struct IndexKey<'k>(&'k [u8]);
 
 impl<'k> IndexKey<'k> {
+    /// From what [`Self::bytes`] gave.
+    pub(crate) fn of_bytes(bytes: &'k [u8]) -> Self {
+        Self(bytes)
+    }
+
     /// All of it: what kind of key it is and what it is made of.
     #[must_use]
     pub fn bytes(self) -> &'k [u8] {
