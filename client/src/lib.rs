@@ -132,4 +132,4 @@ pub use persondb_protocol::matching::{
     AddressKind, Candidate, Flag, LookalikeDomain, LookalikeKind, MatchAnswer, MatchEvidence, MatchMessage,
     MatchOptions, MatchedField, NameEvidence, NameKind, Oddity, Party, PartyPerson,
 };
-pub use persondb_protocol::{DatasetName, Generation};
+pub use persondb_protocol::{DatasetName, Few, Generation, Text};

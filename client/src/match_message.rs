@@ -87,5 +87,5 @@ fn read(
     options: &MatchOptions,
 ) -> Result<MatchAnswer, Unavailable> {
     let evidence = segment.match_message(message, options)?;
-    Ok(MatchAnswer::Matched(Box::new(evidence)))
+    Ok(MatchAnswer::Matched(evidence))
 }

@@ -97,11 +97,11 @@ fn what_is_left_out_by_a_limit_is_told() {
         let pin = client.pin().unwrap();
         let cut = evidence(pin.match_message(&message(&long, &[ADDRESS])));
         let from = cut.from.unwrap();
-        assert_eq!((from.kinds, from.oddities), (vec![AddressKind::Primary], vec![Oddity::HeaderCut]));
+        assert_eq!((from.kinds, from.oddities), ([AddressKind::Primary].into(), [Oddity::HeaderCut].into()));
         let many = evidence(pin.match_message(&message(ADDRESS, &everybody)));
-        assert_eq!((many.recipients.len(), many.oddities), (500, vec![Oddity::MailboxesCut]));
+        assert_eq!((many.recipients.len(), many.oddities), (500, [Oddity::MailboxesCut].into()));
         let whole = evidence(pin.match_message(&message(ADDRESS, &everybody[..500])));
-        assert_eq!((whole.recipients.len(), whole.oddities), (500, Vec::new()));
+        assert_eq!((whole.recipients.len(), whole.oddities), (500, [].into()));
     }
 }
 

@@ -12,13 +12,14 @@
 //! | [`control`] | requests, replies, announcements |
 //! | [`codec`] | their bytes on the socket, and the limits |
 //! | [`places`] | where the control socket can be |
-//! | [`text`] | text of an answer, mostly short |
+//! | [`text`], [`few`] | text of an answer, mostly short; its lists, mostly empty |
 //! | [`prefetch`] | bytes that can be asked for before they are read |
 #![forbid(unsafe_code)]
 
 pub mod answer;
 pub mod codec;
 pub mod control;
+pub mod few;
 pub mod generation;
 pub mod layout;
 pub mod matching;
@@ -28,6 +29,7 @@ pub mod prefetch;
 pub mod status;
 pub mod text;
 
+pub use few::Few;
 pub use generation::Generation;
 pub use name::{DatasetName, ShmName};
 pub use prefetch::Prefetch;

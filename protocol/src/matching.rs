@@ -28,7 +28,7 @@ pub use name::{Candidate, MatchedField, NameEvidence, NameKind};
 pub use party::{AddressKind, LookalikeDomain, LookalikeKind, Party, PartyPerson};
 
 use crate::answer::Unavailable;
-use crate::{Generation, Text};
+use crate::{Few, Generation, Text};
 
 /// Most recipients of one message that are looked at.
 pub const RECIPIENT_COUNT_MAX: usize = 500;
@@ -90,7 +90,7 @@ pub struct MatchEvidence {
     /// Tenants of the recipients, by their addresses or owned domains: the scope of the name look-up.
     pub recipient_tenants: Vec<Text>,
     /// What is odd about the headers as a whole.
-    pub oddities: Vec<Oddity>,
+    pub oddities: Few<Oddity>,
 }
 
 impl MatchEvidence {
@@ -110,7 +110,7 @@ impl MatchEvidence {
             sender_is_internal: false,
             cross_tenant_sender: false,
             recipient_tenants: Vec::new(),
-            oddities: Vec::new(),
+            oddities: Few::default(),
         }
     }
 }

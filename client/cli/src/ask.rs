@@ -86,7 +86,7 @@ impl Source {
             Self::Offline(segment) => {
                 let evidence =
                     options.check().and_then(|()| Ok(segment.match_message(&message.bounded(), options)?));
-                evidence.map_or_else(MatchAnswer::Unavailable, |found| MatchAnswer::Matched(Box::new(found)))
+                evidence.map_or_else(MatchAnswer::Unavailable, MatchAnswer::Matched)
             }
             Self::Live(client) => match client.pin() {
                 Ok(pin) => pin.match_message_with(message, options),

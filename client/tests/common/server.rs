@@ -87,7 +87,7 @@ impl Inner {
             Request::Match { message, options } => {
                 let evidence = self.segment().map(|segment| {
                     let message = Message::from(&**message);
-                    Box::new(segment.match_message(&message.bounded(), options).unwrap())
+                    segment.match_message(&message.bounded(), options).unwrap()
                 });
                 Reply::Match(evidence.map_or_else(MatchAnswer::Unavailable, MatchAnswer::Matched))
             }

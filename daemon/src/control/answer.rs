@@ -89,7 +89,7 @@ fn evidence(
 ) -> Result<MatchAnswer, Unavailable> {
     let found = served.segment().match_message(&Message::from(message).bounded(), options);
     let evidence = found.map_err(|error| cannot_say(served, error))?;
-    Ok(MatchAnswer::Matched(Box::new(evidence)))
+    Ok(MatchAnswer::Matched(evidence))
 }
 
 /// Found, absent, cannot say.

@@ -26,7 +26,7 @@ mod sender_name;
 use persondb_protocol::answer::Matched;
 use persondb_protocol::layout::NORM_VERSION;
 use persondb_protocol::matching::{
-    AddressKind, MatchEvidence, MatchOptions, Oddity, PartyPerson, RECIPIENT_COUNT_MAX,
+    AddressKind, MatchEvidence, MatchOptions, Oddity, Party, PartyPerson, RECIPIENT_COUNT_MAX,
 };
 use persondb_protocol::{Prefetch, Text};
 use smallvec::SmallVec;
@@ -34,8 +34,8 @@ use smallvec::SmallVec;
 use crate::message::{Mailbox, Message, Oddities, parse_address_list};
 use crate::normalize::{AddressKey, KeyBuffer, UsualKey, address_key};
 use crate::segment::{
-    AtHand, Buffers, Corrupt, Hits, Kept, LookupError, Ordinal, PersonRef, Probe, Scope as LookupScope, Segment,
-    with_buffers,
+    AtHand, Buffers, Corrupt, Hits, Kept, LookupError, Ordinal, PersonRef, Probe, Scope as LookupScope,
+    Segment, with_buffers,
 };
 use domains::Domains;
 use party::{Role, Standing};
@@ -144,8 +144,11 @@ impl<B: Prefetch> Segment<B> {
         &self,
         message: &Message<'_>,
         options: &MatchOptions,
-    ) -> Result<MatchEvidence, LookupError> {
-        with_buffers(|kept| self.matched(message, options, kept))
+    ) -> Result<Box<MatchEvidence>, LookupError> {
+        // Filled where it stays: it is large.
+        let mut evidence = Box::new(MatchEvidence::new(self.generation(), NORM_VERSION));
+        with_buffers(|kept| self.matched(message, options, kept, &mut evidence))?;
+        Ok(evidence)
     }
 
     fn matched(
@@ -153,9 +156,9 @@ impl<B: Prefetch> Segment<B> {
         message: &Message<'_>,
         options: &MatchOptions,
         kept: &mut Kept,
-    ) -> Result<MatchEvidence, LookupError> {
+        evidence: &mut MatchEvidence,
+    ) -> Result<(), LookupError> {
         let Kept { buffers, asked: name, keys, other } = kept;
-        let mut evidence = MatchEvidence::new(self.generation(), NORM_VERSION);
         let mut matching = Matching {
             segment: self,
             only: options.tenants.as_ref().map(|tenants| self.tenant_codes(tenants)).transpose()?,
@@ -180,7 +183,8 @@ impl<B: Prefetch> Segment<B> {
             key.probe = self.probe(key.hash);
         }
         keys.fill(name);
-        let mut met = matching.look_up(&asked)?;
+        let mut met = AllMet::new();
+        matching.look_up(&asked, &mut met)?;
         let (senders, recipients) = asked.split_at_mut(sender_count);
         let (senders_met, recipients_met) = met.split_at_mut(sender_count);
         matching.scope_of(recipients, recipients_met)?;
@@ -196,29 +200,28 @@ impl<B: Prefetch> Segment<B> {
             let key = sender.key.take();
             matching.ask_for_imitated(key.as_ref(), met);
             named = matching.ask_for_name(&sender.mailbox, name, keys)?;
-            let (party, standing) = matching.party(sender, key, met, Role::Sender)?;
+            let party = evidence.from.insert(Party::default());
+            let standing = matching.fill(party, sender, key, met, Role::Sender)?;
             own = &met.hits;
-            evidence.from = Some(party);
             let (is_internal, is_cross_tenant) = matching.relate(own)?;
             evidence.sender_is_internal = is_internal || standing == Standing::Own;
             evidence.cross_tenant_sender = is_cross_tenant;
             evidence.same_person_as_recipient = is_met_again(own, recipients_met);
         }
         let named = named.map(|named| named.gather(self)).transpose()?;
-        let mut other_party = |asked: Option<(&mut Asked<'_>, &mut Met<'_>)>| {
-            let party = asked.map(|(asked, met)| {
+        for (asked, party) in
+            [(reply_to, &mut evidence.reply_to), (envelope_from, &mut evidence.envelope_from)]
+        {
+            if let Some((asked, met)) = asked {
                 let key = asked.key.take();
-                matching.party(asked, key, met, Role::Other)
-            });
-            Ok::<_, LookupError>(party.transpose()?.map(|(party, _)| party))
-        };
-        evidence.reply_to = other_party(reply_to)?;
-        evidence.envelope_from = other_party(envelope_from)?;
+                matching.fill(party.insert(Party::default()), asked, key, met, Role::Other)?;
+            }
+        }
         // After the senders, so that strangers among the recipients do not use up what may be examined.
-        evidence.recipients.reserve_exact(recipients.len());
-        for (asked, met) in recipients.iter_mut().zip(recipients_met) {
+        evidence.recipients.resize_with(recipients.len(), Party::default);
+        for ((asked, met), party) in recipients.iter_mut().zip(recipients_met).zip(&mut evidence.recipients) {
             let key = asked.key.take();
-            evidence.recipients.push(matching.party(asked, key, met, Role::Recipient)?.0);
+            matching.fill(party, asked, key, met, Role::Recipient)?;
         }
         if let Some(named) = named {
             let (name, count) = matching.sender_name(&named, other, own, options.candidate_limit())?;
@@ -226,7 +229,7 @@ impl<B: Prefetch> Segment<B> {
             evidence.candidate_count = count;
         }
         evidence.oddities = oddities.into();
-        Ok(evidence)
+        Ok(())
     }
 }
 
@@ -271,12 +274,11 @@ impl<'s, B: Prefetch> Matching<'s, '_, B> {
     }
 
     /// Looks all addresses up that were probed. Who does not count is not met.
-    fn look_up(&self, asked: &[Asked<'_>]) -> Result<AllMet<'s>, LookupError> {
+    fn look_up(&self, asked: &[Asked<'_>], all: &mut AllMet<'s>) -> Result<(), LookupError> {
         let segment = self.segment;
         for key in asked.iter().filter_map(|asked| asked.key.as_ref()) {
             segment.ask_for_parts(&key.probe);
         }
-        let mut all = AllMet::new();
         for asked in asked {
             let found = match &asked.key {
                 Some(key) => segment.answer(&key.key(), key.hash, &key.probe, LookupScope::Everywhere),
@@ -294,12 +296,12 @@ impl<'s, B: Prefetch> Matching<'s, '_, B> {
             }
             all.push(Met { hits, email });
         }
-        Ok(all)
+        Ok(())
     }
 
     /// Everybody with this address who counts; nobody where too many share it.
-    fn get(&self, address: &str) -> Result<Hits<'s>, LookupError> {
-        match self.segment.get(address, LookupScope::Everywhere) {
+    fn get(&self, key: &AddressKey<'_>) -> Result<Hits<'s>, LookupError> {
+        match self.segment.get_key(key, LookupScope::Everywhere) {
             Err(LookupError::TooMany) => Ok(Hits::default()),
             found => found,
         }

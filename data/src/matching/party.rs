@@ -36,56 +36,50 @@ pub(super) enum Standing {
 }
 
 impl<B: Prefetch> Matching<'_, '_, B> {
-    /// Everything about one address, once the scope is known, and what its domain is to the scope. `key` is the
-    /// address's own.
-    pub(super) fn party(
+    /// Fills an empty party with everything about one address, once the scope is known. Returns what its domain is to
+    /// the scope. `key` is the address's own.
+    pub(super) fn fill(
         &mut self,
+        party: &mut Party,
         asked: &Asked<'_>,
         key: Option<AskedKey>,
         met: &mut Met<'_>,
         role: Role,
-    ) -> Result<(Party, Standing), LookupError> {
+    ) -> Result<Standing, LookupError> {
         let mut email = met.email.take();
         let mailbox = &asked.mailbox;
-        let mut party = Party {
-            address: mailbox.address.as_ref().into(),
-            name: (!mailbox.name.is_empty()).then(|| mailbox.name.as_ref().into()),
-            further_count: asked.further_count,
-            people: Vec::with_capacity(met.hits.len()),
-            // One for each person, and one for the domain.
-            kinds: Vec::with_capacity(met.hits.len() + 1),
-            oddities: mailbox.oddities.into(),
-            ..Party::default()
-        };
+        party.address = mailbox.address.as_ref().into();
+        party.name = (!mailbox.name.is_empty()).then(|| mailbox.name.as_ref().into());
+        party.further_count = asked.further_count;
+        party.people = Vec::with_capacity(met.hits.len());
+        party.oddities = mailbox.oddities.into();
         if role != Role::Sender && mailbox.has_encoded_address {
             party.flags.push(Flag::EncodedAddressInName);
         }
         let Some(asked_key) = key else {
             party.invalid = address_fault(&mailbox.address).map(Text::from);
             party.kinds.push(AddressKind::None);
-            return Ok((party, Standing::Foreign));
+            return Ok(Standing::Foreign);
         };
         let key = asked_key.key();
         for hit in met.hits.iter() {
-            self.add_person(hit, email.take(), &mut party)?;
+            self.add_person(hit, email.take(), party)?;
         }
         let is_known = !party.people.is_empty() || met.hits.is_shared();
-        let standing = self.add_domain(&key, role, is_known, &mut party)?;
+        let standing = self.add_domain(&key, role, is_known, party)?;
         if !is_known && standing == Standing::Foreign {
-            self.add_imitated(&key, &mut party)?;
+            self.add_imitated(&key, party)?;
         }
         if met.hits.is_shared() {
             party.flags.push(Flag::Ambiguous);
         }
-        party.kinds.sort_unstable();
-        party.kinds.dedup();
+        party.kinds.sort_once();
         if party.kinds.is_empty() {
             party.kinds.push(AddressKind::None);
         }
-        party.flags.sort_unstable();
-        party.flags.dedup();
+        party.flags.sort_once();
         party.key = Some(asked_key.text);
-        Ok((party, standing))
+        Ok(standing)
     }
 
     fn add_person(
@@ -212,7 +206,7 @@ impl<B: Prefetch> Matching<'_, '_, B> {
     /// Whether somebody in the scope has this local part in this domain.
     fn has_person(&self, local: &[u8], domain: &[u8]) -> Result<bool, LookupError> {
         let address = address_of(local, domain);
-        for hit in self.get(text(&address)?)?.iter() {
+        for hit in self.get(&AddressKey::kept(&address, local.len()))?.iter() {
             let is_person = hit.matched != Matched::PersonalKnown && hit.person.kind()? == Kind::Person;
             if is_person && self.scope.has(hit.person.tenant_code()?) {
                 return Ok(true);

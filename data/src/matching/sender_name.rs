@@ -2,15 +2,18 @@
 
 use std::ops::ControlFlow;
 
-use persondb_protocol::Prefetch;
 use persondb_protocol::answer::Matched;
 use persondb_protocol::matching::{Candidate, Flag, MatchedField, NameEvidence, NameKind, PartyPerson};
+use persondb_protocol::{Few, Prefetch};
 use smallvec::SmallVec;
 
 use super::Matching;
 use crate::message::{Mailbox, embedded_addresses};
 use crate::normalize::names::{Name, Reach, Similarity, compare};
-use crate::segment::{AtHand, Corrupt, Hashes, Hits, LookupError, NameKeys, OpenPerson, Ordinals, PersonRef, Segment};
+use crate::normalize::{KeyBuffer, address_key};
+use crate::segment::{
+    AtHand, Corrupt, Hashes, Hits, LookupError, NameKeys, OpenPerson, Ordinals, PersonRef, Segment,
+};
 
 /// Most people of one message whose names are compared, each some microsecond.
 const COMPARED_MAX: usize = 512;
@@ -60,9 +63,11 @@ impl<'s, B: Prefetch> Matching<'s, '_, B> {
                 found.push(Found { person, field, similarity, is_as_given });
             }
         }
-        let mut addresses = Vec::new();
+        let (mut addresses, mut buffer) = (Vec::new(), KeyBuffer::new());
         for address in embedded_addresses(&mailbox.name) {
-            for hit in self.get(&address)?.iter() {
+            let key = address_key(&address, &mut buffer);
+            let hits = key.map_or(Ok(Hits::default()), |key| self.get(&key))?;
+            for hit in hits.iter() {
                 let is_new = !found.iter().any(|found| found.person.ordinal() == hit.person.ordinal());
                 if is_new && !is_own(&hit.person) && self.scope.has(hit.person.tenant_code()?) {
                     let similarity = Similarity::of(NameKind::EmbeddedAddress);
@@ -182,6 +187,6 @@ fn candidate(found: &Found<'_>, person: PartyPerson, is_ambiguous: bool) -> Cand
     }
 }
 
-fn held(flags: &[(Flag, bool)]) -> Vec<Flag> {
+fn held(flags: &[(Flag, bool)]) -> Few<Flag> {
     flags.iter().filter(|(_, holds)| *holds).map(|(flag, _)| *flag).collect()
 }

@@ -21,6 +21,7 @@
 //! the Public Suffix List, which it does not. Two programs with different lists may miss an imitation under a suffix
 //! that only one of them knows; they never take one for another, because whoever asks compares.
 
+use arrayvec::ArrayVec;
 use idna::AsciiDenyList;
 use idna::uts46::{Hyphens, Uts46};
 use persondb_protocol::matching::LookalikeKind;
@@ -144,11 +145,16 @@ enum Rule {
     SecondHalf(usize),
 }
 
-/// Where keys are written.
+/// Where keys are written. What has no room, as no domain has, is left out of whoever indexes and whoever asks.
 #[derive(Debug, Default)]
-struct Key(SmallVec<[u8; 256]>);
+struct Key(ArrayVec<u8, 1024>);
 
 impl Key {
+    #[inline]
+    fn add(&mut self, bytes: &[u8]) {
+        let _ = self.0.try_extend_from_slice(bytes);
+    }
+
     fn of(&mut self, rule: Rule, characters: &[char], suffix: &str) -> &[u8] {
         let (number, length) = match rule {
             Rule::Skeleton => (0, 0),
@@ -158,17 +164,32 @@ impl Key {
         };
         self.0.clear();
         // A label has at most 63 characters.
-        self.0.extend_from_slice(&[number, u8::try_from(length).unwrap_or(u8::MAX)]);
-        for &character in characters {
-            match u8::try_from(character) {
-                Ok(byte) if byte.is_ascii() => self.0.push(byte),
-                _ => self.0.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        self.add(&[number, u8::try_from(length).unwrap_or(u8::MAX)]);
+        match ascii(characters, &mut [0; 64]) {
+            Some(bytes) => self.add(bytes),
+            None => {
+                for character in characters {
+                    self.add(character.encode_utf8(&mut [0; 4]).as_bytes());
+                }
             }
         }
-        self.0.push(b'.');
-        self.0.extend_from_slice(suffix.as_bytes());
+        self.add(b".");
+        self.add(suffix.as_bytes());
         &self.0
     }
+}
+
+/// Characters as bytes, as nearly all of them are.
+#[inline]
+fn ascii<'b>(characters: &[char], room: &'b mut [u8; 64]) -> Option<&'b [u8]> {
+    let bytes = room.get_mut(..characters.len())?;
+    let mut all = 0;
+    for (byte, &character) in bytes.iter_mut().zip(characters) {
+        let [low, ..] = u32::from(character).to_le_bytes();
+        *byte = low;
+        all |= u32::from(character);
+    }
+    (all < 0x80).then_some(bytes)
 }
 
 /// An A-label as readers see it; what is no valid one, as it stands.

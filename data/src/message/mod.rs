@@ -43,6 +43,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+use persondb_protocol::Few;
 use persondb_protocol::matching::{MatchMessage, Oddity, RECIPIENT_COUNT_MAX};
 use smallvec::SmallVec;
 
@@ -89,7 +90,7 @@ pub struct Message<'a> {
     /// The envelope's sender; `<>` counts as none.
     pub envelope_from: Option<Cow<'a, str>>,
     /// Recipients: addresses, or raw To and Cc headers.
-    pub recipients: SmallVec<[Cow<'a, str>; 4]>,
+    pub recipients: SmallVec<[Cow<'a, str>; 8]>,
     /// What was odd about the message that these values were taken from.
     pub oddities: Oddities,
 }
@@ -266,10 +267,10 @@ impl Oddities {
     }
 }
 
-impl From<Oddities> for Vec<Oddity> {
+impl From<Oddities> for Few<Oddity> {
     fn from(oddities: Oddities) -> Self {
         // Of nearly all there are none.
-        if oddities.is_empty() { Self::new() } else { oddities.iter().collect() }
+        if oddities.is_empty() { Self::default() } else { oddities.iter().collect() }
     }
 }
 

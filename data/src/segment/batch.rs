@@ -50,8 +50,12 @@ impl<B: Prefetch> Segment<B> {
         }
     }
 
+    /// [`Self::get`] for a key.
+    ///
+    /// # Errors
+    /// See [`Self::get`].
     #[inline]
-    fn get_key(&self, key: &AddressKey<'_>, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
+    pub(crate) fn get_key(&self, key: &AddressKey<'_>, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
         let hash = self.view.hasher.address(key.bytes());
         self.ask_for_lines(&self.view.address_index, hash);
         let probe = self.probe(hash);

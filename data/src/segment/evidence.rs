@@ -40,12 +40,6 @@ impl<B: Prefetch> Segment<B> {
         hash
     }
 
-    /// Asks for the lines of the index that tell what is known of a domain, which is a key.
-    pub(crate) fn ask_for_domain(&self, domain: &[u8]) {
-        let view = self.parts().view;
-        self.ask_for_lines(&view.domain_index, view.hasher.domain(domain));
-    }
-
     /// Calls `visit` with what each tenant knows of a domain, which is a key; of a domain of thousands of tenants
     /// with what the first of them know.
     pub(crate) fn for_each_domain_line(

@@ -221,11 +221,12 @@ impl IndexLayout {
         hash: u64,
         visit: impl FnMut(Ordinal) -> Result<(), LookupError>,
     ) -> Result<(), LookupError> {
-        let matches = matches(Self::fingerprints(section, self.home(hash))?, fingerprint(hash));
+        let home = self.home(hash);
+        let matches = matches(Self::fingerprints(section, home)?, fingerprint(hash));
         if matches.slots == 0 && !matches.goes_on {
             return Ok(());
         }
-        self.candidates_from_home(section, hash, visit)
+        self.candidates_from_home(section, hash, (home, matches), visit)
     }
 
     /// [`Self::candidates`] without its short way out, which is small enough to be inlined.
@@ -233,6 +234,7 @@ impl IndexLayout {
         &self,
         section: &[u8],
         hash: u64,
+        (home, mut met): (usize, Matches),
         mut visit: impl FnMut(Ordinal) -> Result<(), LookupError>,
     ) -> Result<(), LookupError> {
         let mut left = CANDIDATES_MAX;
@@ -240,22 +242,22 @@ impl IndexLayout {
             left = left.checked_sub(1).ok_or(LookupError::TooMany)?;
             visit(Ordinal(ordinal))
         };
-        let home = self.home(hash);
-        for bucket in home..=home + self.spill_max as usize {
-            let matches = matches(Self::fingerprints(section, bucket)?, fingerprint(hash));
-            let goes_on = matches.goes_on;
-            for slot in matches {
+        let mut bucket = home;
+        loop {
+            let goes_on = met.goes_on;
+            for slot in met {
                 let Some(reference) = self.reference(section, bucket, slot, hash)? else { continue };
                 match reference.checked_sub(self.ordinal_end) {
                     None => visit(reference)?,
                     Some(place) => self.for_each_posting(section, place, &mut visit)?,
                 }
             }
-            if !goes_on {
-                break;
+            if !goes_on || bucket == home + self.spill_max as usize {
+                return Ok(());
             }
+            bucket += 1;
+            met = matches(Self::fingerprints(section, bucket)?, fingerprint(hash));
         }
-        Ok(())
     }
 
     /// What the first buckets say, for a batch: it asks for the rows of all its keys before it looks at

@@ -62,8 +62,8 @@ use column::dictionary::Dictionary;
 pub(crate) use domains::{DomainLine, SeenDomain};
 pub(crate) use image::{Plan, Planned};
 pub(crate) use kept::{Kept, with_buffers};
-pub(crate) use key_index_builder::{Entry, KeyEntry, KeyIndexBuilder, Load, NameEntry, sort_entries};
 pub(crate) use key_index::Probe;
+pub(crate) use key_index_builder::{Entry, KeyEntry, KeyIndexBuilder, Load, NameEntry, sort_entries};
 pub(crate) use keys::{
     FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, for_each_address, for_each_name, is_dotless_domain,
     primary_address, reach,

@@ -118,14 +118,13 @@ impl<B: Prefetch> Segment<B> {
 /// them: pairs last, for thousands may share one, and would leave no room for those whose letters agree.
 fn hashes_of(keys: &NameKeys, seeds: &[u64]) -> Hashes {
     let Some((&first, others)) = seeds.split_first() else { return Hashes::new() };
-    let (mut letters, mut pairs, mut seen) = (Hashes::new(), Hashes::new(), Hashes::new());
+    let (mut letters, mut pairs) = (Hashes::new(), Hashes::new());
     for key in keys.iter() {
         let hash = KeyHasher::name(first, key.bytes());
         // Keys that are the same in one tenant are so in all.
-        if seen.contains(&hash) {
+        if letters.contains(&hash) || pairs.contains(&hash) {
             continue;
         }
-        seen.push(hash);
         let hashes = if key.is_pair() { &mut pairs } else { &mut letters };
         hashes.push(hash);
         // Mostly there are none.

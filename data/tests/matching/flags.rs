@@ -1,6 +1,7 @@
 //! What is special about names and addresses, apart from what they are like.
 
 use persondb_data::message::Message;
+use persondb_protocol::Few;
 use persondb_protocol::matching::Flag::{
     self, Ambiguous, CaseDiffers, Confusable, EncodedAddressInName, MiddleConflict, MixedScript, ZeroWidth,
 };
@@ -11,13 +12,13 @@ use crate::world::{World, message};
 const TO: &str = "zoe.quill@acme.example";
 
 /// Flags of the sender's name.
-fn of_name(world: &World, from: &str) -> Vec<Flag> {
+fn of_name(world: &World, from: &str) -> Few<Flag> {
     world.ask(from, TO).sender_name.unwrap().flags
 }
 
 /// Flags of a candidate for a stranger's name.
 #[track_caller]
-fn of_candidate(world: &World, name: &str, person: &str) -> Vec<Flag> {
+fn of_candidate(world: &World, name: &str, person: &str) -> Few<Flag> {
     world.candidate(name, person).unwrap_or_else(|| panic!("{name}: not {person}")).flags
 }
 

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use persondb_data::message::Message;
 use persondb_data::segment::Segment;
+use persondb_protocol::Few;
 use persondb_protocol::matching::{AddressKind, Flag, MatchOptions, NameKind, Oddity, RECIPIENT_COUNT_MAX};
 use proptest::prelude::*;
 
@@ -41,10 +42,10 @@ fn the_first_five_hundred_recipients_count_and_more_are_told() {
     let one_header = WORLD.ask("x@y.test", &many.join(", "));
     assert_eq!(
         (one_header.recipients.len(), one_header.oddities),
-        (RECIPIENT_COUNT_MAX, vec![Oddity::MailboxesCut])
+        (RECIPIENT_COUNT_MAX, [Oddity::MailboxesCut].into())
     );
     let just_so = WORLD.ask("x@y.test", &list(RECIPIENT_COUNT_MAX).join(", "));
-    assert_eq!((just_so.recipients.len(), just_so.oddities), (RECIPIENT_COUNT_MAX, vec![]));
+    assert_eq!((just_so.recipients.len(), just_so.oddities), (RECIPIENT_COUNT_MAX, Few::default()));
 }
 
 #[test]
@@ -73,7 +74,7 @@ fn an_address_of_a_thousand_tenants_gives_the_names_of_a_few() {
     let evidence = world.ask("Jane Doe <all@shared.example>", "all@shared.example");
     assert_eq!(
         (evidence.recipients[0].people.len(), evidence.recipients[0].flags.clone()),
-        (1_000, vec![Flag::Ambiguous])
+        (1_000, [Flag::Ambiguous].into())
     );
     assert_eq!((evidence.recipient_tenants.len(), evidence.candidate_count), (16, 16));
     assert_eq!(evidence.oddities, [Oddity::TenantsCut]);
@@ -123,7 +124,7 @@ fn an_address_that_too_many_share_takes_no_answer_away() {
     assert_eq!(jane("Jane Doe <all@stranger.test>"), "jane", "its local part elsewhere");
     assert_eq!(jane("\"all@acme.example Jane Doe\" <x@stranger.test>"), "jane", "inside a name");
     let from = world.ask("all@acme.example", "jane.doe@acme.example").from.unwrap();
-    assert_eq!((from.kinds, from.people.len()), (vec![AddressKind::None], 0));
+    assert_eq!((from.kinds, from.people.len()), ([AddressKind::None].into(), 0));
     assert_eq!(from.flags, [Flag::Ambiguous], "that nobody has it is not said");
 }
 

@@ -119,7 +119,7 @@ impl World {
     pub(crate) fn ask_about(&self, message: &Message<'_>, options: &MatchOptions) -> MatchEvidence {
         let evidence = self.segment.match_message(message, options).unwrap();
         check(&evidence, options);
-        evidence
+        *evidence
     }
 
     /// What the sender's address is to a recipient of `acme`.

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Flag;
-use crate::Text;
 use crate::answer::{AccountStatus, Kind};
+use crate::{Few, Text};
 
 /// Who bears, or nearly bears, the name that the message gives its sender.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
@@ -16,7 +16,7 @@ pub struct NameEvidence {
     /// Addresses that stand inside the name.
     pub embedded_addresses: Vec<Text>,
     /// What is special about the name itself.
-    pub flags: Vec<Flag>,
+    pub flags: Few<Flag>,
     /// People of the recipients' tenants, strongest match first, without whoever the address belongs to.
     pub candidates: Vec<Candidate>,
 }
@@ -45,7 +45,7 @@ pub struct Candidate {
     /// Account status.
     pub status: AccountStatus,
     /// What is special about this match.
-    pub flags: Vec<Flag>,
+    pub flags: Few<Flag>,
 }
 
 /// The field of a person that a name met.

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Flag, Oddity};
-use crate::Text;
 use crate::answer::{AccountStatus, Kind, Matched};
+use crate::{Few, Text};
 
 /// What is known of one address of the message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
@@ -20,7 +20,7 @@ pub struct Party {
     /// Why it could not be looked up: what was expected and what was found; null for a valid one.
     pub invalid: Option<Text>,
     /// What the address is, strongest first; `none` alone where nothing is known of it or it is invalid.
-    pub kinds: Vec<AddressKind>,
+    pub kinds: Few<AddressKind>,
     /// People behind it, of all tenants, strongest first.
     pub people: Vec<PartyPerson>,
     /// Tenants that own its domain.
@@ -28,9 +28,9 @@ pub struct Party {
     /// Domains of the recipients' tenants that its domain imitates.
     pub lookalikes: Vec<LookalikeDomain>,
     /// What is special about it.
-    pub flags: Vec<Flag>,
+    pub flags: Few<Flag>,
     /// How its header departs from the usual.
-    pub oddities: Vec<Oddity>,
+    pub oddities: Few<Oddity>,
     /// Further mailboxes of the same header that were not looked at (`from`, `reply_to`, `envelope_from`).
     pub further_count: u32,
 }

@@ -11,18 +11,18 @@ fn evidence() -> MatchEvidence {
         address: "Jane@c0rp.example".into(),
         name: Some("Jane Doe".into()),
         key: Some("jane@c0rp.example".into()),
-        kinds: vec![AddressKind::LookalikeDomain, AddressKind::LocalPartForeign],
+        kinds: [AddressKind::LookalikeDomain, AddressKind::LocalPartForeign].into(),
         lookalikes: vec![LookalikeDomain {
             tenant_id: "t".into(),
             domain: "corp.example".into(),
             how: LookalikeKind::Skeleton,
         }],
-        oddities: vec![Oddity::SeveralAddresses],
+        oddities: [Oddity::SeveralAddresses].into(),
         ..Party::default()
     };
     let recipient = Party {
         address: "ceo@corp.example".into(),
-        kinds: vec![AddressKind::Primary],
+        kinds: [AddressKind::Primary].into(),
         people: vec![PartyPerson {
             tenant_id: "t".into(),
             person_id: "7".into(),
@@ -33,13 +33,13 @@ fn evidence() -> MatchEvidence {
             kind: Kind::Person,
             status: AccountStatus::Active,
         }],
-        flags: vec![Flag::CaseDiffers],
+        flags: [Flag::CaseDiffers].into(),
         ..Party::default()
     };
     let invalid = Party {
         address: "nobody".into(),
         invalid: Some("expected name@domain, found no @".into()),
-        kinds: vec![AddressKind::None],
+        kinds: [AddressKind::None].into(),
         ..Party::default()
     };
     MatchEvidence {
@@ -48,7 +48,7 @@ fn evidence() -> MatchEvidence {
         sender_name: Some(NameEvidence {
             name: "Jane Doe".into(),
             embedded_addresses: vec!["ceo@corp.example".into()],
-            flags: vec![Flag::EncodedAddressInName],
+            flags: [Flag::EncodedAddressInName].into(),
             candidates: vec![Candidate {
                 tenant_id: "t".into(),
                 person_id: "8".into(),
@@ -60,7 +60,7 @@ fn evidence() -> MatchEvidence {
                 vip: 0,
                 kind: Kind::Person,
                 status: AccountStatus::Terminated,
-                flags: vec![Flag::MiddleConflict],
+                flags: [Flag::MiddleConflict].into(),
             }],
         }),
         candidate_count: 1,
