@@ -44,7 +44,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::Generation;
 
 /// Number of the byte format described here, apart from the crate's version.
-pub const LAYOUT_VERSION: u32 = 4;
+pub const LAYOUT_VERSION: u32 = 5;
 /// Number of the normalisation rules that built the keys (`norm_v1`).
 pub const NORM_VERSION: u32 = 1;
 

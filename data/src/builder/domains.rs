@@ -200,8 +200,8 @@ impl DomainFacts {
             if fact.line().is_main(tenant_people)
                 && let Some(shape) = DomainShape::of(&fact.domain)
             {
-                let add = |key: &[u8]| facts.lookalikes.push(KeyEntry::new(hasher.lookalike(key), reference));
-                shape.for_each_index_key(add);
+                let add = |hash| facts.lookalikes.push(KeyEntry::new(hash, reference));
+                shape.for_each_index_key(hasher.lookalike_seed(), add);
             }
         }
         let people = |fact: &DomainFact| u32::try_from(fact.people).expect("they were counted in 32 bits");

@@ -141,9 +141,9 @@ impl Aliases {
         for (row, number) in rows.iter().zip(0_u32..) {
             let tenant = hasher.tenant(&row.tenant);
             let hash = match &row.person {
-                AliasOwner::PersonId(id) => KeyHasher::name(tenant, id.as_bytes()),
+                AliasOwner::PersonId(id) => KeyHasher::in_tenant(tenant, id.as_bytes()),
                 AliasOwner::Email(email) => match address_key(email, &mut buffer) {
-                    Some(key) => KeyHasher::name(tenant, key.bytes()),
+                    Some(key) => KeyHasher::in_tenant(tenant, key.bytes()),
                     None => continue,
                 },
             };
@@ -170,8 +170,8 @@ impl Aliases {
         let (id, email) = (person.person_id()?, person.email()?);
         let mut buffer = KeyBuffer::new();
         let key = address_key(email, &mut buffer);
-        let by_id = KeyHasher::name(tenant_hash, id.as_bytes());
-        let by_email = key.as_ref().map(|key| KeyHasher::name(tenant_hash, key.bytes()));
+        let by_id = KeyHasher::in_tenant(tenant_hash, id.as_bytes());
+        let by_email = key.as_ref().map(|key| KeyHasher::in_tenant(tenant_hash, key.bytes()));
         for hash in std::iter::once(by_id).chain(by_email.filter(|hash| *hash != by_id)) {
             for &number in self.by_owner.get(&hash).into_iter().flatten() {
                 let row = &self.rows[number as usize];

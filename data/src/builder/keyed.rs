@@ -116,7 +116,9 @@ impl<'d> KeyMaker<'d> {
         let [shown, other] = names;
         for_each_name(fields, joined, |field, text| {
             let mut keys = |name: &Name| {
-                for_each_index_key(name, reach, |key| hashes.push(KeyHasher::name(tenant, key.bytes())));
+                for_each_index_key(name, reach, hasher.name_seed(), |key| {
+                    hashes.push(KeyHasher::name(tenant, key.hash()));
+                });
             };
             // The display name comes first, and most others say it in another way.
             if field == MatchedField::DisplayName {

@@ -85,7 +85,7 @@ impl<'m> Asked<'m> {
             let hash = segment.ask_for_address(key.bytes());
             // Most addresses are their own key.
             let is_same = key.bytes() == mailbox.address.as_bytes();
-            let text = if is_same { &*mailbox.address } else { str::from_utf8(key.bytes()).ok()? };
+            let text = if is_same { &*mailbox.address } else { smoothutf8::from_utf8(key.bytes())? };
             Some(AskedKey { text: Text::from(text), at: key.at(), hash, probe: Probe::default() })
         };
         let key = match UsualKey::new().fill(&mailbox.address) {
@@ -182,7 +182,7 @@ impl<B: Prefetch> Segment<B> {
         for key in asked.iter_mut().filter_map(|asked| asked.key.as_mut()) {
             key.probe = self.probe(key.hash);
         }
-        keys.fill(name);
+        self.keys_of(name, keys);
         let mut met = AllMet::new();
         matching.look_up(&asked, &mut met)?;
         let (senders, recipients) = asked.split_at_mut(sender_count);

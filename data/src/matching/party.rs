@@ -171,7 +171,7 @@ impl<B: Prefetch> Matching<'_, '_, B> {
         let Some(shape) = DomainShape::of(domain) else { return Ok(()) };
         let segment = self.segment;
         let mut result = Ok(());
-        shape.for_each_query_key(|key| {
+        shape.for_each_query_key(segment.lookalike_seed(), |key| {
             if result.is_err() {
                 return;
             }
@@ -247,5 +247,5 @@ fn address_of(local: &[u8], domain: &[u8]) -> KeyBuffer {
 }
 
 fn text(key: &[u8]) -> Result<&str, Corrupt> {
-    std::str::from_utf8(key).map_err(|_| Corrupt::new("a key is not UTF-8"))
+    smoothutf8::from_utf8(key).ok_or_else(|| Corrupt::new("a key is not UTF-8"))
 }

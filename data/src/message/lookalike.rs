@@ -21,11 +21,15 @@
 //! the Public Suffix List, which it does not. Two programs with different lists may miss an imitation under a suffix
 //! that only one of them knows; they never take one for another, because whoever asks compares.
 
-use arrayvec::ArrayVec;
 use idna::AsciiDenyList;
 use idna::uts46::{Hyphens, Uts46};
 use persondb_protocol::matching::LookalikeKind;
 use smallvec::SmallVec;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+use zerocopy::IntoBytes;
+use zerocopy::little_endian::U32;
+
+use crate::normalize::spread_seed;
 
 /// Shortest label that is compared by its look, in characters.
 pub const LABEL_CHARS_MIN_SKELETON: usize = 3;
@@ -45,8 +49,10 @@ pub struct DomainShape<'d> {
     skeleton: Characters,
 }
 
+/// A scalar value, whose bytes are hashed.
+type Character = U32;
 /// A label has at most 63 characters, what it looks like mostly as many.
-type Characters = SmallVec<[char; 64]>;
+type Characters = SmallVec<[Character; 64]>;
 
 impl<'d> DomainShape<'d> {
     /// The shape of a domain key (see [`domain_key`](crate::normalize::domain_key)).
@@ -58,7 +64,7 @@ impl<'d> DomainShape<'d> {
         let (label, suffix) = registrable.split_once('.')?;
         let label = as_seen(label);
         let skeleton = skeleton(&label);
-        Some(Self { registrable, suffix, label: label.chars().collect(), skeleton })
+        Some(Self { registrable, suffix, label: label.chars().map(character).collect(), skeleton })
     }
 
     /// How one of the two imitates the other, by the strongest rule; it is symmetric. None where neither does, and for
@@ -80,44 +86,36 @@ impl<'d> DomainShape<'d> {
         is_edit.then_some(LookalikeKind::OneEdit)
     }
 
-    /// Calls `visit` with the keys under which an owned domain is to be found: at most four.
-    pub fn for_each_index_key(&self, mut visit: impl FnMut(&[u8])) {
-        let mut key = Key::default();
-        self.common_keys(&mut key, &mut visit);
+    /// Calls `visit` with the keys under which an owned domain is to be found: at most four hashes, of this seed.
+    pub fn for_each_index_key(&self, seed: u64, mut visit: impl FnMut(u64)) {
+        let keys = KeyMaker::of(self, seed);
+        keys.each_common(self, &mut visit);
         let length = self.label.len();
         if length >= LABEL_CHARS_MIN_EDIT {
             let (first, second) = self.label.split_at(length / 2);
-            visit(key.of(Rule::FirstHalf(length), first, self.suffix));
-            visit(key.of(Rule::SecondHalf(length), second, self.suffix));
+            visit(keys.key(Rule::FirstHalf(length), first));
+            visit(keys.key(Rule::SecondHalf(length), second));
         }
     }
 
-    /// Calls `visit` with the keys to ask for: at most nine. Whoever is found has to be [compared](Self::compare).
-    pub fn for_each_query_key(&self, mut visit: impl FnMut(&[u8])) {
-        let mut key = Key::default();
-        self.common_keys(&mut key, &mut visit);
+    /// Calls `visit` with the keys to ask for: at most nine hashes, of this seed. Whoever is found has to be
+    /// [compared](Self::compare).
+    pub fn for_each_query_key(&self, seed: u64, mut visit: impl FnMut(u64)) {
+        let keys = KeyMaker::of(self, seed);
+        keys.each_common(self, &mut visit);
         let length = self.label.len();
         if length < LABEL_CHARS_MIN_EDIT {
             return;
         }
         for indexed in (length - 1).max(LABEL_CHARS_MIN_EDIT)..=length + 1 {
             let half = indexed / 2;
-            visit(key.of(Rule::FirstHalf(indexed), &self.label[..half], self.suffix));
-            visit(key.of(Rule::SecondHalf(indexed), &self.label[length - (indexed - half)..], self.suffix));
+            visit(keys.key(Rule::FirstHalf(indexed), &self.label[..half]));
+            visit(keys.key(Rule::SecondHalf(indexed), &self.label[length - (indexed - half)..]));
         }
         let mut swapped = self.label.clone();
         swapped.swap(length / 2 - 1, length / 2);
         if swapped != self.label {
-            visit(key.of(Rule::Label, &swapped, ""));
-        }
-    }
-
-    fn common_keys(&self, key: &mut Key, visit: &mut impl FnMut(&[u8])) {
-        if self.label.len() >= LABEL_CHARS_MIN_SKELETON {
-            visit(key.of(Rule::Skeleton, &self.skeleton, self.suffix));
-        }
-        if self.label.len() >= LABEL_CHARS_MIN_SUFFIX {
-            visit(key.of(Rule::Label, &self.label, ""));
+            visit(keys.key(Rule::Label, &swapped));
         }
     }
 }
@@ -136,7 +134,7 @@ pub fn compare_domains(a: &str, b: &str) -> Option<LookalikeKind> {
     DomainShape::of(a)?.compare(&DomainShape::of(b)?)
 }
 
-/// Which rule a key belongs to; the first byte of the key.
+/// Which rule a key belongs to.
 #[derive(Clone, Copy, Debug)]
 enum Rule {
     Skeleton,
@@ -145,51 +143,37 @@ enum Rule {
     SecondHalf(usize),
 }
 
-/// Where keys are written. What has no room, as no domain has, is left out of whoever indexes and whoever asks.
-#[derive(Debug, Default)]
-struct Key(ArrayVec<u8, 1024>);
-
-impl Key {
-    #[inline]
-    fn add(&mut self, bytes: &[u8]) {
-        let _ = self.0.try_extend_from_slice(bytes);
-    }
-
-    fn of(&mut self, rule: Rule, characters: &[char], suffix: &str) -> &[u8] {
-        let (number, length) = match rule {
-            Rule::Skeleton => (0, 0),
-            Rule::Label => (1, 0),
-            Rule::FirstHalf(length) => (2, length),
-            Rule::SecondHalf(length) => (3, length),
-        };
-        self.0.clear();
-        // A label has at most 63 characters.
-        self.add(&[number, u8::try_from(length).unwrap_or(u8::MAX)]);
-        match ascii(characters, &mut [0; 64]) {
-            Some(bytes) => self.add(bytes),
-            None => {
-                for character in characters {
-                    self.add(character.encode_utf8(&mut [0; 4]).as_bytes());
-                }
-            }
-        }
-        self.add(b".");
-        self.add(suffix.as_bytes());
-        &self.0
-    }
+/// Makes the keys of one domain: hashes of characters, seeded with the rule and the suffix, which is hashed once.
+#[derive(Clone, Copy)]
+struct KeyMaker {
+    seed: u64,
+    /// The same for keys of one suffix only.
+    suffix_seed: u64,
 }
 
-/// Characters as bytes, as nearly all of them are.
-#[inline]
-fn ascii<'b>(characters: &[char], room: &'b mut [u8; 64]) -> Option<&'b [u8]> {
-    let bytes = room.get_mut(..characters.len())?;
-    let mut all = 0;
-    for (byte, &character) in bytes.iter_mut().zip(characters) {
-        let [low, ..] = u32::from(character).to_le_bytes();
-        *byte = low;
-        all |= u32::from(character);
+impl KeyMaker {
+    fn of(shape: &DomainShape<'_>, seed: u64) -> Self {
+        Self { seed, suffix_seed: xxh3_64_with_seed(shape.suffix.as_bytes(), seed) }
     }
-    (all < 0x80).then_some(bytes)
+
+    fn key(self, rule: Rule, characters: &[Character]) -> u64 {
+        let (seed, number, length) = match rule {
+            Rule::Skeleton => (self.suffix_seed, 0, 0),
+            Rule::Label => (self.seed, 1, 0),
+            Rule::FirstHalf(length) => (self.suffix_seed, 2, length),
+            Rule::SecondHalf(length) => (self.suffix_seed, 3, length),
+        };
+        xxh3_64_with_seed(characters.as_bytes(), spread_seed(seed, (length as u64) << 2 | number))
+    }
+
+    fn each_common(self, shape: &DomainShape<'_>, visit: &mut impl FnMut(u64)) {
+        if shape.label.len() >= LABEL_CHARS_MIN_SKELETON {
+            visit(self.key(Rule::Skeleton, &shape.skeleton));
+        }
+        if shape.label.len() >= LABEL_CHARS_MIN_SUFFIX {
+            visit(self.key(Rule::Label, &shape.label));
+        }
+    }
 }
 
 /// An A-label as readers see it; what is no valid one, as it stands.
@@ -224,19 +208,23 @@ fn skeleton(label: &str) -> Characters {
     out
 }
 
-fn push_look(out: &mut Characters, character: char) {
-    match character {
-        'i' => out.push('l'),
-        'v' if out.last() == Some(&'v') => {
+fn push_look(out: &mut Characters, look: char) {
+    match look {
+        'i' => out.push(character('l')),
+        'v' if out.last() == Some(&character('v')) => {
             out.pop();
-            out.push('w');
+            out.push(character('w'));
         }
-        other => out.push(other),
+        other => out.push(character(other)),
     }
 }
 
+fn character(of: char) -> Character {
+    Character::new(of.into())
+}
+
 /// Whether one insertion, deletion, replacement or swap of neighbours makes one of the other (not zero).
-fn is_one_edit(a: &[char], b: &[char]) -> bool {
+fn is_one_edit(a: &[Character], b: &[Character]) -> bool {
     let same_start = a.iter().zip(b).take_while(|(a, b)| a == b).count();
     let (a, b) = (&a[same_start..], &b[same_start..]);
     let same_end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
@@ -259,11 +247,11 @@ mod tests {
     fn found_by_key(asked: &str, owned: &str) -> bool {
         let (asked, owned) = (DomainShape::of(asked).unwrap(), DomainShape::of(owned).unwrap());
         let mut keys = HashSet::new();
-        owned.for_each_index_key(|key| {
-            keys.insert(key.to_vec());
+        owned.for_each_index_key(7, |key| {
+            keys.insert(key);
         });
         let mut found = false;
-        asked.for_each_query_key(|key| found |= keys.contains(key));
+        asked.for_each_query_key(7, |key| found |= keys.contains(&key));
         found
     }
 
@@ -356,8 +344,8 @@ mod tests {
         fn any_text_has_a_bounded_number_of_keys(domain in ".{0,300}") {
             if let Some(shape) = DomainShape::of(&domain) {
                 let (mut indexed, mut asked) = (0, 0);
-                shape.for_each_index_key(|_| indexed += 1);
-                shape.for_each_query_key(|_| asked += 1);
+                shape.for_each_index_key(7, |_| indexed += 1);
+                shape.for_each_query_key(7, |_| asked += 1);
                 prop_assert!(indexed <= 4 && asked <= 9);
             }
         }

@@ -52,6 +52,13 @@ pub type KeyBuffer = smallvec::SmallVec<[u8; 256]>;
 /// Segments record it: keys of two versions can differ for characters that the older one does not know.
 pub const UNICODE_VERSION: (u8, u8, u8) = (18, 0, 0);
 
+/// A seed for each number, made of one: they differ in all bits, so that what is hashed under one of them says nothing
+/// of what is hashed under another (2^64 by the golden ratio: Knuth, *Sorting and Searching*, 6.4).
+#[inline]
+pub(crate) fn spread_seed(seed: u64, number: u64) -> u64 {
+    seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
 /// Appends text of the Unicode crates to a buffer.
 struct Sink<'b>(&'b mut KeyBuffer);
 

@@ -56,7 +56,7 @@ impl<'a> Parts<'a> {
         let Some(key) = key else { return Ok(()) };
         visit(DomainLine {
             tenant: person.tenant_code()?,
-            domain: std::str::from_utf8(key.domain()).map_err(|_| Corrupt::new("domain is not UTF-8"))?,
+            domain: smoothutf8::from_utf8(key.domain()).ok_or_else(|| Corrupt::new("domain is not UTF-8"))?,
             kind: DomainKind::Observed,
             subaddress: None,
             dots_ignored: false,

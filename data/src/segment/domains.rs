@@ -192,7 +192,7 @@ impl<'a> Domains<'a> {
         let bytes = bytes.ok_or_else(|| Corrupt::new("domain reaches beyond its section"))?;
         Ok(DomainLine {
             tenant: line.tenant.get(),
-            domain: std::str::from_utf8(bytes).map_err(|_| Corrupt::new("domain is not UTF-8"))?,
+            domain: smoothutf8::from_utf8(bytes).ok_or_else(|| Corrupt::new("domain is not UTF-8"))?,
             kind: DomainKind::from_number(line.kind).ok_or_else(|| Corrupt::new("domain kind"))?,
             subaddress: match line.subaddress.get() {
                 0 => None,

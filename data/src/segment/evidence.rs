@@ -54,15 +54,19 @@ impl<B: Prefetch> Segment<B> {
         }))
     }
 
+    /// What the keys of look-alikes are seeded with.
+    pub(crate) fn lookalike_seed(&self) -> u64 {
+        self.parts().view.hasher.lookalike_seed()
+    }
+
     /// Calls `visit` with the domains that may be meant by a key of a look-alike: whoever asks compares. Of
     /// hundreds with the first.
     pub(crate) fn for_each_lookalike_line(
         &self,
-        key: &[u8],
+        hash: u64,
         mut visit: impl FnMut(DomainLine<'_>) -> Result<(), LookupError>,
     ) -> Result<(), LookupError> {
         let parts = self.parts();
-        let hash = parts.view.hasher.lookalike(key);
         let mut left = LOOKALIKES_MAX;
         those_met(parts.candidates(&parts.view.lookalike_index, hash, |reference| {
             left = left.checked_sub(1).ok_or(LookupError::TooMany)?;

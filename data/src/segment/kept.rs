@@ -27,7 +27,7 @@ pub(crate) fn with_buffers<R>(work: impl FnOnce(&mut Kept) -> R) -> R {
     }
     let mut kept = KEPT.try_with(Cell::take).ok().flatten().unwrap_or_default();
     let result = work(&mut kept);
-    if kept.buffers.capacity() + kept.keys.capacity() <= KEPT_MAX {
+    if kept.buffers.capacity() <= KEPT_MAX {
         // A thread that ends has no place for them any more; then they are freed.
         let _ = KEPT.try_with(|place| place.set(Some(kept)));
     }

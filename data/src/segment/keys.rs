@@ -194,14 +194,24 @@ impl KeyHasher {
         xxh3_64_with_seed(tenant.as_bytes(), self.seed ^ 0x0074_656e)
     }
 
-    /// Of a key of a name in the tenant with this hash.
-    pub(crate) fn name(tenant: u64, key: &[u8]) -> u64 {
-        name_hash(xxh3_64_with_seed(key, tenant))
+    /// Of anything that is known in the tenant with this hash only.
+    pub(crate) fn in_tenant(tenant: u64, key: &[u8]) -> u64 {
+        xxh3_64_with_seed(key, tenant)
     }
 
-    /// Of a key under which a domain's look-alikes find it.
-    pub(crate) fn lookalike(self, key: &[u8]) -> u64 {
-        xxh3_64_with_seed(key, self.seed ^ 0x6c6f_6f6b)
+    /// What the keys of names are seeded with, before it is known in which tenant they are asked for.
+    pub(crate) fn name_seed(self) -> u64 {
+        self.seed ^ 0x6e61_6d65
+    }
+
+    /// Of a key of a name in the tenant with this hash.
+    pub(crate) fn name(tenant: u64, key: u64) -> u64 {
+        name_hash(xxh3_64_with_seed(&key.to_le_bytes(), tenant))
+    }
+
+    /// What the keys are seeded with under which a domain's look-alikes find it.
+    pub(crate) fn lookalike_seed(self) -> u64 {
+        self.seed ^ 0x6c6f_6f6b
     }
 
     /// Of a domain as an A-label.

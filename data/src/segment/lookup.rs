@@ -182,8 +182,8 @@ impl<B: AsRef<[u8]>> Segment<B> {
         wanted.read(full_name);
         let mut ordinals = Vec::new();
         let mut gathered = Ok(());
-        for_each_equal_key(&wanted, |key| {
-            let hash = KeyHasher::name(tenant_hash, key.bytes());
+        for_each_equal_key(&wanted, hasher.name_seed(), |key| {
+            let hash = KeyHasher::name(tenant_hash, key.hash());
             let candidates = parts.candidates(&parts.view.name_index, hash, |ordinal| {
                 ordinals.push(ordinal);
                 Ok(())

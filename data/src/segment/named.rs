@@ -2,7 +2,7 @@
 //!
 //! | stage | asks for | reads |
 //! |---|---|---|
-//! | [`NameKeys::fill`] | | the name |
+//! | [`Segment::keys_of`] | | the name |
 //! | [`Segment::ask_by_name`] | lines of the index, of all keys in all tenants | |
 //! | [`Segment::gather_named`] | rows, and the lines that lead to their tails | lines of the index |
 //! | [`Segment::people_named`] | given and family names | rows |
@@ -15,43 +15,39 @@ use smallvec::SmallVec;
 use super::evidence::those_met;
 use super::rows::RowRef;
 use super::{KeyHasher, LookupError, PersonRef, Segment};
-use crate::normalize::names::{IndexKey, Name, for_each_query_key};
+use crate::normalize::names::{Name, for_each_query_key};
 
 /// Ordinals that one question about a name gathers before they are sorted.
 const GATHERED_MAX: usize = 4096;
 
 /// Hashes of keys, in the order in which their lines are read.
 pub(crate) type Hashes = SmallVec<[u64; 32]>;
-/// Keys of a name, made before it is known in which tenants they are asked for.
+
+/// Keys of a name, made before it is known in which tenants they are asked for; each once.
 #[derive(Debug, Default)]
 pub(crate) struct NameKeys {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
+    letters: Hashes,
+    pairs: Hashes,
 }
 
 impl NameKeys {
-    /// Makes the keys of another name. At most 287 of 1,027 bytes.
-    pub(crate) fn fill(&mut self, name: &Name) {
-        self.bytes.clear();
-        self.ends.clear();
-        for_each_query_key(name, |key| {
-            self.bytes.extend_from_slice(key.bytes());
-            self.ends.push(self.bytes.len());
+    /// Takes the keys of another name: at most 287.
+    fn fill(&mut self, name: &Name, seed: u64) {
+        self.letters.clear();
+        self.pairs.clear();
+        for_each_query_key(name, seed, |key| {
+            let keys = if key.is_pair() { &mut self.pairs } else { &mut self.letters };
+            // Compared with all of them: where the same one is, which is hardly ever, cannot be foreseen.
+            if !keys.iter().fold(false, |is_known, &known| is_known | (known == key.hash())) {
+                keys.push(key.hash());
+            }
         });
     }
 
-    /// Bytes that have been allocated.
-    pub(super) fn capacity(&self) -> usize {
-        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = IndexKey<'_>> {
-        let mut start = 0;
-        self.ends.iter().map(move |&end| {
-            let key = self.bytes.get(start..end).unwrap_or_default();
-            start = end;
-            IndexKey::of_bytes(key)
-        })
+    /// In the order in which to ask for them: pairs last, for thousands may share one, and would leave no room for
+    /// those whose letters agree.
+    fn iter(&self) -> impl Iterator<Item = u64> {
+        self.letters.iter().chain(&self.pairs).copied()
     }
 }
 
@@ -59,17 +55,26 @@ impl NameKeys {
 pub(crate) type Ordinals = SmallVec<[u32; 64]>;
 
 impl<B: Prefetch> Segment<B> {
+    /// Makes the keys of another name.
+    pub(crate) fn keys_of(&self, name: &Name, keys: &mut NameKeys) {
+        keys.fill(name, self.parts().view.hasher.name_seed());
+    }
+
     /// Asks for the lines of the index that tell who of these tenants may bear the name.
     pub(crate) fn ask_by_name(&self, keys: &NameKeys, tenants: &[u32]) -> Result<Hashes, LookupError> {
         let view = self.parts().view;
+        let index = &view.name_index;
         let mut seeds = SmallVec::<[u64; 16]>::new();
         for &tenant in tenants {
             seeds.push(view.hasher.tenant(self.tenant(tenant)?.0));
         }
-        let index = &view.name_index;
-        let hashes = hashes_of(keys, &seeds);
-        for &hash in &hashes {
-            self.ask_for_lines(index, hash);
+        let mut hashes = Hashes::new();
+        for key in keys.iter() {
+            for &tenant in &seeds {
+                let hash = KeyHasher::name(tenant, key);
+                self.ask_for_lines(index, hash);
+                hashes.push(hash);
+            }
         }
         Ok(hashes)
     }
@@ -112,28 +117,6 @@ impl<B: Prefetch> Segment<B> {
         }
         Ok(people)
     }
-}
-
-/// Hashes of these keys in the tenants that have these seeds, each once, in the order in which to ask for
-/// them: pairs last, for thousands may share one, and would leave no room for those whose letters agree.
-fn hashes_of(keys: &NameKeys, seeds: &[u64]) -> Hashes {
-    let Some((&first, others)) = seeds.split_first() else { return Hashes::new() };
-    let (mut letters, mut pairs) = (Hashes::new(), Hashes::new());
-    for key in keys.iter() {
-        let hash = KeyHasher::name(first, key.bytes());
-        // Keys that are the same in one tenant are so in all.
-        if letters.contains(&hash) || pairs.contains(&hash) {
-            continue;
-        }
-        let hashes = if key.is_pair() { &mut pairs } else { &mut letters };
-        hashes.push(hash);
-        // Mostly there are none.
-        for &seed in others {
-            hashes.push(KeyHasher::name(seed, key.bytes()));
-        }
-    }
-    letters.extend_from_slice(&pairs);
-    letters
 }
 
 /// Those who are in it most often, each once, in order.

@@ -338,7 +338,7 @@ fn trimmed(value: &str) -> &str {
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Corrupt> {
-    std::str::from_utf8(bytes).map_err(|_| Corrupt::new("a value is not UTF-8"))
+    smoothutf8::from_utf8(bytes).ok_or_else(|| Corrupt::new("a value is not UTF-8"))
 }
 
 #[cfg(test)]

@@ -424,5 +424,5 @@ fn equals_key(address: &[u8], key: &AddressKey<'_>) -> bool {
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Corrupt> {
-    simdutf8::basic::from_utf8(bytes).map_err(|_| Corrupt::new("a value is not UTF-8"))
+    smoothutf8::from_utf8(bytes).ok_or_else(|| Corrupt::new("a value is not UTF-8"))
 }

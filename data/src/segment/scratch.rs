@@ -55,8 +55,7 @@ impl Scratch {
 
     /// The decoded columns as fields.
     pub(crate) fn fields<'s>(&'s self, columns: &'s Columns) -> Result<Decoded<'s>, Corrupt> {
-        let text =
-            simdutf8::basic::from_utf8(&self.bytes).map_err(|_| Corrupt::new("a value is not UTF-8"))?;
+        let text = smoothutf8::from_utf8(&self.bytes).ok_or_else(|| Corrupt::new("a value is not UTF-8"))?;
         Ok(Decoded { columns, text, spans: &self.spans })
     }
 }

@@ -43,7 +43,7 @@ impl<'a> Strings<'a> {
         let line = self.lines.get(start..end);
         let mut text = line.ok_or_else(|| Corrupt::new("string reaches beyond its section"))?;
         let number = varint::read(&mut text).ok_or_else(|| Corrupt::new("number of a string"))?;
-        let text = std::str::from_utf8(text).map_err(|_| Corrupt::new("string is not UTF-8"))?;
+        let text = smoothutf8::from_utf8(text).ok_or_else(|| Corrupt::new("string is not UTF-8"))?;
         Ok((text, number.into()))
     }
 }

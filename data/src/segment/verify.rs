@@ -162,12 +162,15 @@ impl<B: Prefetch> Checker<'_, B> {
     /// a name is for look-ups to compare.
     fn check_names(&mut self, person: &PersonRef<'_>) -> Result<u64, Corrupt> {
         let parts = self.segment.parts();
-        let seed = parts.view.hasher.tenant(person.tenant_id()?);
+        let hasher = parts.view.hasher;
+        let tenant = hasher.tenant(person.tenant_id()?);
         let Self { name, hashes, crowded, .. } = self;
         hashes.clear();
         person.for_each_name(|_, text, reach| {
             name.read(text);
-            for_each_index_key(name, reach, |key| hashes.push(KeyHasher::name(seed, key.bytes())));
+            for_each_index_key(name, reach, hasher.name_seed(), |key| {
+                hashes.push(KeyHasher::name(tenant, key.hash()));
+            });
         })?;
         hashes.sort_unstable();
         hashes.dedup();

@@ -164,7 +164,9 @@ fn kind(title: &'static str, count: usize, message: impl FnMut() -> MatchMessage
 fn usual(people: &[Known], has_name: bool, random: &mut fastrand::Rng) -> MatchMessage {
     let from_name = has_name.then(|| somebody(people, random).name.clone());
     let recipients = (0..RECIPIENTS).map(|_| somebody(people, random).email.clone()).collect();
-    MatchMessage { from_name, recipients, ..stranger() }
+    // Of many domains, as what the keys of one meet is chance.
+    let from_addr = Some(format!("x@stranger{}.example", random.u16(..1000)));
+    MatchMessage { from_addr, from_name, recipients, ..MatchMessage::default() }
 }
 
 fn stranger() -> MatchMessage {

@@ -5,7 +5,7 @@
 //! # What a person has
 //!
 //! ```text
-//! pair     first and last own word, in alphabetical order        everything that looks at whole words
+//! pair     first and last own word, in any order                 everything that looks at whole words
 //! spelled  number of letters, first and third quarter of them    joined; an edit in the second or fourth quarter
 //! spelled  number of letters, second and fourth quarter          an edit in the first or third (8 characters or more)
 //! pair     what these look like as written                       capitals other than ASCII, where that differs
@@ -24,37 +24,44 @@
 //! half is often no more than the first name, which thousands share; two quarters are of both names. Fewer than six
 //! letters, of which none may be wrong, are all in the first of both keys.
 //!
+//! # Hashes
+//! A key is a hash, put together from what many keys of one name have in common. A word is hashed once, however many
+//! pairs it is in; a pair is the sum of two words, which does not depend on their order. A quarter is a machine word
+//! (of more than eight letters, as hardly anybody's has, their hash), so that the spelled keys of all names are hashes
+//! of sixteen bytes.
+//!
 //! # Trade-offs
 //!
-//! - **Words to hash, not hashes**: the caller seeds the hash, so that nobody outside can choose names that collide.
+//! - **Hashes, not bytes to hash**: putting the bytes of 14 keys together took more than hashing them.
+//! - **The caller seeds**, so that nobody outside can choose names that collide.
 //! - **Precise or few**: pairs find a few people who only have a long look in common; [`compare`](super::compare) decides.
 
-use smallvec::SmallVec;
+use arrayvec::ArrayVec;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::super::spread_seed;
 use super::compare::{EDIT_LETTERS_MIN, Reach, is_long};
-use super::looks::{LOOK_BYTES_MAX, Look};
+use super::looks::Look;
 use super::{Form, NAME_KEY_BYTES_MAX, NAME_WORDS_MAX, Name, nicknames};
 
-/// What to hash for one entry of an index of names. Never empty; 1,027 bytes at most, mostly less than 24.
+/// A hash for one entry of an index of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IndexKey<'k>(&'k [u8]);
+pub struct IndexKey {
+    hash: u64,
+    is_pair: bool,
+}
 
-impl<'k> IndexKey<'k> {
-    /// From what [`Self::bytes`] gave.
-    pub(crate) fn of_bytes(bytes: &'k [u8]) -> Self {
-        Self(bytes)
-    }
-
-    /// All of it: what kind of key it is and what it is made of.
+impl IndexKey {
+    /// Of what kind of key it is and what it is made of: xxh3-64 (Collet), with the seed that was given.
     #[must_use]
-    pub fn bytes(self) -> &'k [u8] {
-        self.0
+    pub fn hash(self) -> u64 {
+        self.hash
     }
 
     /// Whether it is of two words alone: people are among those who share it whose names are otherwise unlike.
     #[must_use]
     pub fn is_pair(self) -> bool {
-        self.0.first() == Some(&b'p')
+        self.is_pair
     }
 }
 
@@ -62,28 +69,28 @@ impl<'k> IndexKey<'k> {
 ///
 /// Three for most names; two more for umlauts, one more for capitals that look like other letters, one more for
 /// [`Reach::Vip`]; one for [`Reach::Exact`], none for a name of nothing. They depend on nothing but the canonical forms
-/// (of a name of one word the exact one, too) and what its capitals look like, so spellings that differ in what does not
-/// count have the same ones. Allocates nothing.
-pub fn for_each_index_key(name: &Name, reach: Reach, mut visit: impl FnMut(IndexKey<'_>)) {
-    let mut key = KeyBytes::new();
+/// (of a name of one word the exact one, too), what its capitals look like, and the seed, so spellings that differ in
+/// what does not count have the same ones. Allocates nothing.
+pub fn for_each_index_key(name: &Name, reach: Reach, seed: u64, mut visit: impl FnMut(IndexKey)) {
+    let keys = KeyMaker { seed };
     let words = &name.plain.own;
     match words.count() {
         0 => return,
-        1 => name.spellings().for_each(|form| visit(key.whole(&form.folded))),
+        1 => name.spellings().for_each(|form| visit(keys.whole(&form.folded))),
         _ => {
-            let (first, last) = (Place::of(words.get(0)), Place::of(words.last()));
-            visit(key.pair(first.bytes(), last.bytes()));
+            let (first, last) = (keys.word(words.get(0)), keys.word(words.last()));
+            visit(first.pair(last));
             let written = &name.written.own;
             if written.count() > 0 && reach != Reach::Exact {
-                let (as_first, as_last) = (Place::of_look(written.get(0)), Place::of_look(written.last()));
-                if (as_first.bytes(), as_last.bytes()) != (first.bytes(), last.bytes()) {
-                    visit(key.pair(as_first.bytes(), as_last.bytes()));
+                let as_written = (keys.look(written.get(0)), keys.look(written.last()));
+                if as_written != (first, last) {
+                    visit(as_written.0.pair(as_written.1));
                 }
             }
             if reach == Reach::Vip
                 && let Some(initial) = initial(words.get(0))
             {
-                visit(key.pair(Place::of(initial).bytes(), last.bytes()));
+                visit(keys.word(initial).pair(last));
             }
         }
     }
@@ -92,11 +99,11 @@ pub fn for_each_index_key(name: &Name, reach: Reach, mut visit: impl FnMut(Index
     }
     let mut letters = Letters::new();
     for form in name.spellings() {
-        spell(form, &mut letters);
-        let quarters = Quarters::of(letters.len());
-        visit(key.spelled(Half::Odd, quarters, &letters, None));
+        letters.spell(form);
+        let quarters = Quarters::of(letters.count());
+        visit(keys.spelled(Half::Odd, quarters, &letters, None));
         if is_long(form) {
-            visit(key.spelled(Half::Even, quarters, &letters, None));
+            visit(keys.spelled(Half::Even, quarters, &letters, None));
         }
     }
 }
@@ -111,199 +118,230 @@ pub(crate) fn has_same_index_keys(a: &Name, b: &Name) -> bool {
 /// Calls `visit` with each key under which a person can be found whom this `name` is like; some more than once.
 ///
 /// 14 for a usual name of two words, up to 21 more for nicknames, 287 at most. Allocates nothing.
-pub fn for_each_query_key(name: &Name, mut visit: impl FnMut(IndexKey<'_>)) {
-    let mut key = KeyBytes::new();
+pub fn for_each_query_key(name: &Name, seed: u64, mut visit: impl FnMut(IndexKey)) {
+    let keys = KeyMaker { seed };
     match name.word_count() {
         0 => return,
-        1 => name.spellings().for_each(|form| visit(key.whole(&form.folded))),
-        _ => each_pair(name, &mut key, &mut visit),
+        1 => name.spellings().for_each(|form| visit(keys.whole(&form.folded))),
+        _ => keys.each_pair(name, &mut visit),
     }
     let mut letters = Letters::new();
     for form in name.spellings() {
-        spell(form, &mut letters);
-        visit(key.spelled(Half::Odd, Quarters::of(letters.len()), &letters, None));
+        letters.spell(form);
+        visit(keys.spelled(Half::Odd, Quarters::of(letters.count()), &letters, None));
         if is_long(form) {
-            each_edit(&mut letters, &mut key, &mut visit);
+            keys.each_edit(&mut letters, &mut visit);
         }
     }
 }
 
 /// Calls `visit` with each key under which a person can be found whose name is [equal](Name::is_folded_equal) as a
 /// folded key: pairs only, which few people share.
-pub fn for_each_equal_key(name: &Name, mut visit: impl FnMut(IndexKey<'_>)) {
-    let mut key = KeyBytes::new();
+pub fn for_each_equal_key(name: &Name, seed: u64, mut visit: impl FnMut(IndexKey)) {
+    let keys = KeyMaker { seed };
     match name.word_count() {
         0 => {}
-        1 => name.spellings().for_each(|form| visit(key.whole(&form.folded))),
-        _ => each_pair_of_words(name, &mut key, &mut visit),
-    }
-}
-
-fn each_pair_of_words(name: &Name, key: &mut KeyBytes, visit: &mut impl FnMut(IndexKey<'_>)) {
-    // All words and not only own ones: the same words are of another order where the other name has no comma.
-    Places::of(name.folded().split(|&byte| byte == b' '), Place::of).each_pair(key, visit);
-}
-
-fn each_pair(name: &Name, key: &mut KeyBytes, visit: &mut impl FnMut(IndexKey<'_>)) {
-    each_pair_of_words(name, key, visit);
-    let written = &name.written.own;
-    if written.count() > 0 {
-        Places::of(written.iter(), Place::of_look).each_pair(key, visit);
-    }
-    let words = &name.plain.own;
-    let mut others = nicknames::indexed_as(words.get(0)).peekable();
-    if others.peek().is_some() {
-        let (first, last) = (Place::of(words.get(0)), Place::of(words.last()));
-        for other in others.filter(|&other| other != first.bytes()) {
-            visit(key.pair(other, last.bytes()));
-        }
-    }
-}
-
-/// The keys of those whose letters are at most one edit from these, but for the one key of no edit in an even quarter.
-fn each_edit(letters: &mut Letters, key: &mut KeyBytes, visit: &mut impl FnMut(IndexKey<'_>)) {
-    let same = Quarters::of(letters.len());
-    visit(key.spelled(Half::Even, same, letters, None));
-    for quarter in 1..4 {
-        let at = same.start(quarter);
-        // Letters that are the same need no swap.
-        if at > 0 && at < letters.len() && letters.bytes[at - 1] != letters.bytes[at] {
-            letters.swap(at - 1, at);
-            visit(key.spelled(Half::Odd, same, letters, None));
-            letters.swap(at - 1, at);
-        }
-    }
-    for quarters in [letters.len() - 1, letters.len() + 1].map(Quarters::of) {
-        if quarters.is_whole() {
-            continue;
-        }
-        for edited in 0..4 {
-            let half = if edited % 2 == 0 { Half::Even } else { Half::Odd };
-            visit(key.spelled(half, quarters, letters, Some(edited)));
-        }
+        1 => name.spellings().for_each(|form| visit(keys.whole(&form.folded))),
+        _ => keys.each_pair_of_words(name, &mut visit),
     }
 }
 
 /// The first character of a longer word.
 fn initial(word: &[u8]) -> Option<&[u8]> {
-    let text = str::from_utf8(word).ok()?;
+    let text = smoothutf8::from_utf8(word)?;
     let end = text.chars().next()?.len_utf8();
     word.get(..end).filter(|initial| initial.len() < word.len())
 }
 
-/// What a word is indexed under.
-enum Place {
-    Head(&'static [u8]),
-    Itself(Look),
-}
+/// Hash of what a word is indexed under.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Word(u64);
 
-impl Place {
-    /// Of a folded word.
-    fn of(word: &[u8]) -> Self {
-        Self::new(Look::for_hashing(word))
+impl Word {
+    /// The key of two words, in any order.
+    fn pair(self, other: Self) -> IndexKey {
+        IndexKey { hash: self.0.wrapping_add(other.0), is_pair: true }
     }
 
-    /// Of a word that looks like `look`.
-    fn of_look(look: &[u8]) -> Self {
-        Self::new(Look::of_look_for_hashing(look))
-    }
-
-    fn new(look: Look) -> Self {
-        nicknames::head(look.bytes()).map_or(Self::Itself(look), Self::Head)
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Head(head) => head,
-            Self::Itself(look) => look.bytes(),
-        }
-    }
-}
-
-/// The places of a name's words.
-struct Places {
-    bytes: SmallVec<[u8; NAME_WORDS_MAX * LOOK_BYTES_MAX]>,
-    ends: [usize; NAME_WORDS_MAX + 1],
-    count: usize,
-}
-
-impl Places {
-    fn of<'w>(words: impl Iterator<Item = &'w [u8]>, place: impl Fn(&[u8]) -> Place) -> Self {
-        let mut places = Self { bytes: SmallVec::new(), ends: [0; NAME_WORDS_MAX + 1], count: 0 };
+    /// The keys of any two of these.
+    fn each_pair(words: impl Iterator<Item = Self>, visit: &mut impl FnMut(IndexKey)) {
+        let mut before = ArrayVec::<Self, NAME_WORDS_MAX>::new();
         for word in words.take(NAME_WORDS_MAX) {
-            places.bytes.extend_from_slice(place(word).bytes());
-            places.count += 1;
-            places.ends[places.count] = places.bytes.len();
+            before.iter().for_each(|&other| visit(other.pair(word)));
+            before.push(word);
         }
-        places
+    }
+}
+
+/// Makes all keys with one seed.
+#[derive(Clone, Copy)]
+struct KeyMaker {
+    seed: u64,
+}
+
+impl KeyMaker {
+    /// A folded word.
+    fn word(self, word: &[u8]) -> Word {
+        self.place(Look::for_hashing(word).bytes())
     }
 
-    fn get(&self, index: usize) -> &[u8] {
-        &self.bytes[self.ends[index]..self.ends[index + 1]]
+    /// A word that looks like `look`.
+    fn look(self, look: &[u8]) -> Word {
+        self.place(Look::of_look_for_hashing(look).bytes())
     }
 
-    fn each_pair(&self, key: &mut KeyBytes, visit: &mut impl FnMut(IndexKey<'_>)) {
-        for second in 1..self.count {
-            for first in 0..second {
-                visit(key.pair(self.get(first), self.get(second)));
+    fn place(self, look: &[u8]) -> Word {
+        self.listed(nicknames::head(look).unwrap_or(look))
+    }
+
+    /// What anything is indexed under.
+    fn listed(self, place: &[u8]) -> Word {
+        Word(xxh3_64_with_seed(place, self.seed_of(b'p', 0)))
+    }
+
+    fn whole(self, folded: &[u8]) -> IndexKey {
+        IndexKey { hash: xxh3_64_with_seed(folded, self.seed_of(b'w', 0)), is_pair: false }
+    }
+
+    /// Two quarters of a person who has as many letters as `quarters` say, read from the `letters` of a name that has
+    /// them all but those of the quarter `edited`, where it can have one more or less.
+    #[inline]
+    fn spelled(self, half: Half, quarters: Quarters, letters: &Letters, edited: Option<usize>) -> IndexKey {
+        let (tag, parts) = match half {
+            Half::Odd => (b'o', (0, 2)),
+            Half::Even => (b'e', (1, 3)),
+        };
+        let seed = self.seed_of(tag, quarters.letters);
+        let parts = if quarters.is_whole() {
+            (self.part(letters, 0, letters.count()), 0)
+        } else {
+            let part = |quarter| {
+                // What is behind the edit is counted from the end.
+                let is_behind = edited.is_some_and(|edited| edited < quarter);
+                let by = if is_behind { letters.count().wrapping_sub(quarters.letters) } else { 0 };
+                let (start, end) = (quarters.start(quarter), quarters.start(quarter + 1));
+                self.part(letters, start.wrapping_add(by), end.wrapping_add(by))
+            };
+            (part(parts.0), part(parts.1))
+        };
+        let bytes = (u128::from(parts.0) | u128::from(parts.1) << u64::BITS).to_le_bytes();
+        IndexKey { hash: xxh3_64_with_seed(&bytes, seed), is_pair: false }
+    }
+
+    /// Some letters as a machine word; 0 where there are not as many.
+    #[inline]
+    fn part(self, letters: &Letters, start: usize, end: usize) -> u64 {
+        if start >= end || end > letters.count() {
+            return 0;
+        }
+        let unused = WORD.saturating_sub(end - start);
+        match letters.bytes.get(start..).and_then(<[u8]>::first_chunk) {
+            Some(word) if end - start <= WORD => u64::from_le_bytes(*word) << (unused * 8),
+            _ => xxh3_64_with_seed(letters.bytes.get(start..end).unwrap_or_default(), self.seed),
+        }
+    }
+
+    /// A seed of its own for each kind of key and number of letters.
+    #[inline]
+    fn seed_of(self, tag: u8, letters: usize) -> u64 {
+        spread_seed(self.seed, (letters as u64) << u8::BITS | u64::from(tag))
+    }
+
+    fn each_pair_of_words(self, name: &Name, visit: &mut impl FnMut(IndexKey)) {
+        // All words and not only own ones: the same words are of another order where the other name has no comma.
+        Word::each_pair(name.folded().split(|&byte| byte == b' ').map(|word| self.word(word)), visit);
+    }
+
+    fn each_pair(self, name: &Name, visit: &mut impl FnMut(IndexKey)) {
+        self.each_pair_of_words(name, visit);
+        let written = &name.written.own;
+        if written.count() > 0 {
+            Word::each_pair(written.iter().map(|look| self.look(look)), visit);
+        }
+        let words = &name.plain.own;
+        let mut others = nicknames::indexed_as(words.get(0)).map(|place| self.listed(place)).peekable();
+        if others.peek().is_some() {
+            let (first, last) = (self.word(words.get(0)), self.word(words.last()));
+            others.filter(|&other| other != first).for_each(|other| visit(other.pair(last)));
+        }
+    }
+
+    /// The keys of those whose letters are at most one edit from these, but for the one key of no edit in an even
+    /// quarter.
+    fn each_edit(self, letters: &mut Letters, visit: &mut impl FnMut(IndexKey)) {
+        let count = letters.count();
+        let same = Quarters::of(count);
+        visit(self.spelled(Half::Even, same, letters, None));
+        for quarter in 1..4 {
+            let at = same.start(quarter);
+            // Letters that are the same need no swap.
+            if letters.swap_before(at) {
+                visit(self.spelled(Half::Odd, same, letters, None));
+                letters.swap_before(at);
+            }
+        }
+        for quarters in [count - 1, count + 1].map(Quarters::of) {
+            if quarters.is_whole() {
+                continue;
+            }
+            for edited in 0..4 {
+                let half = if edited % 2 == 0 { Half::Even } else { Half::Odd };
+                visit(self.spelled(half, quarters, letters, Some(edited)));
             }
         }
     }
 }
 
-/// Bytes that are copied together: a part of most keys.
-const BLOCK: usize = 16;
+/// Letters of a machine word.
+const WORD: usize = size_of::<u64>();
 
 /// A name without blanks, a byte for each character: of another script, two characters may share one.
 struct Letters {
-    /// With room for a block behind the last.
-    bytes: [u8; NAME_KEY_BYTES_MAX + BLOCK],
-    count: usize,
+    /// With room for a machine word behind the last.
+    bytes: ArrayVec<u8, { NAME_KEY_BYTES_MAX + WORD }>,
 }
 
 impl Letters {
     fn new() -> Self {
-        Self { bytes: [0; NAME_KEY_BYTES_MAX + BLOCK], count: 0 }
+        Self { bytes: ArrayVec::new() }
     }
 
-    fn clear(&mut self) {
-        self.count = 0;
+    /// Takes those of this form instead.
+    fn spell(&mut self, form: &Form) {
+        self.bytes.clear();
+        let text = &form.own.text;
+        if text.is_ascii() {
+            form.own.iter().for_each(|word| self.extend(word));
+        } else {
+            let text = smoothutf8::from_utf8(text).unwrap_or_default();
+            let spelled = text.chars().filter(|&character| character != ' ').map(u32::from);
+            spelled.for_each(|character| {
+                let [low, high, ..] = character.to_le_bytes();
+                self.extend(&[low ^ high]);
+            });
+        }
+        self.extend(&[0; WORD]);
     }
 
     /// There is room for all that a name has.
-    fn extend_from_slice(&mut self, letters: &[u8]) {
-        let end = self.count + letters.len();
-        if let Some(place) = self.bytes.get_mut(self.count..end) {
-            place.copy_from_slice(letters);
-            self.count = end;
+    fn extend(&mut self, letters: &[u8]) {
+        let _ = self.bytes.try_extend_from_slice(letters);
+    }
+
+    fn count(&self) -> usize {
+        self.bytes.len().saturating_sub(WORD)
+    }
+
+    /// Swaps the letter at this place with the one before, if there are both and they differ.
+    fn swap_before(&mut self, at: usize) -> bool {
+        let count = self.count();
+        match at.checked_sub(1).and_then(|before| self.bytes.get_mut(..count)?.get_mut(before..=at)) {
+            Some([a, b]) if a != b => {
+                std::mem::swap(a, b);
+                true
+            }
+            _ => false,
         }
-    }
-
-    fn len(&self) -> usize {
-        self.count
-    }
-
-    fn swap(&mut self, a: usize, b: usize) {
-        self.bytes.swap(a, b);
-    }
-
-    fn all(&self) -> &[u8] {
-        self.bytes.get(..self.count).unwrap_or_default()
-    }
-}
-
-fn spell(form: &Form, letters: &mut Letters) {
-    letters.clear();
-    let text = &form.own.text;
-    if text.is_ascii() {
-        form.own.iter().for_each(|word| letters.extend_from_slice(word));
-    } else {
-        let text = str::from_utf8(text).unwrap_or_default();
-        let spelled = text.chars().filter(|&character| character != ' ').map(u32::from);
-        spelled.for_each(|character| {
-            let [low, high, ..] = character.to_le_bytes();
-            letters.extend_from_slice(&[low ^ high]);
-        });
     }
 }
 
@@ -332,109 +370,6 @@ impl Quarters {
     /// So few that no edit may be overlooked: all of them are in the one key.
     fn is_whole(self) -> bool {
         self.letters < EDIT_LETTERS_MIN
-    }
-}
-
-/// Longest key: its kind, the number of letters, and all of a name.
-const KEY_BYTES_MAX: usize = NAME_KEY_BYTES_MAX + 8 + BLOCK;
-
-/// Where a key is put together; not on the heap, however long it gets.
-struct KeyBytes {
-    bytes: [u8; KEY_BYTES_MAX],
-    size: usize,
-}
-
-impl KeyBytes {
-    fn new() -> Self {
-        Self { bytes: [0; KEY_BYTES_MAX], size: 0 }
-    }
-
-    fn whole(&mut self, folded: &[u8]) -> IndexKey<'_> {
-        self.start(b'w');
-        self.add(folded);
-        self.key()
-    }
-
-    fn pair(&mut self, a: &[u8], b: &[u8]) -> IndexKey<'_> {
-        let (less, greater) = if a <= b { (a, b) } else { (b, a) };
-        self.start(b'p');
-        self.add(less);
-        self.add(b" ");
-        self.add(greater);
-        self.key()
-    }
-
-    /// Two quarters of a person who has as many letters as `quarters` say, read from the `letters` of a name that has
-    /// them all but those of the quarter `edited`, where it can have one more or less.
-    fn spelled(
-        &mut self,
-        half: Half,
-        quarters: Quarters,
-        letters: &Letters,
-        edited: Option<usize>,
-    ) -> IndexKey<'_> {
-        let count = u16::try_from(quarters.letters).unwrap_or(u16::MAX).to_le_bytes();
-        let (tag, parts) = match half {
-            Half::Odd => (b'o', [0, 2]),
-            Half::Even => (b'e', [1, 3]),
-        };
-        let [low, high] = count;
-        self.bytes[..3].copy_from_slice(&[tag, low, high]);
-        self.size = 3;
-        if quarters.is_whole() {
-            self.add(letters.all());
-            return self.key();
-        }
-        for quarter in parts {
-            let (start, end) = (quarters.start(quarter), quarters.start(quarter + 1));
-            if edited.is_some_and(|edited| edited < quarter) {
-                let from_end = |at: usize| (at + letters.len()).checked_sub(quarters.letters);
-                if let Some((start, end)) = from_end(start).zip(from_end(end)) {
-                    self.add_letters(letters, start, end);
-                }
-            } else {
-                self.add_letters(letters, start, end);
-            }
-        }
-        self.key()
-    }
-
-    /// Adds some letters; none where there are not as many.
-    #[inline]
-    fn add_letters(&mut self, letters: &Letters, start: usize, end: usize) {
-        if end > letters.len() {
-            return;
-        }
-        let from = letters.bytes.get(start..).and_then(<[u8]>::first_chunk::<BLOCK>);
-        let to = self.bytes.get_mut(self.size..).and_then(<[u8]>::first_chunk_mut::<BLOCK>);
-        match (from, to) {
-            // A copy of the same size for nearly all.
-            (Some(from), Some(to)) if end - start <= BLOCK => {
-                *to = *from;
-                self.size += end - start;
-            }
-            _ => self.add(letters.all().get(start..end).unwrap_or_default()),
-        }
-    }
-
-    #[inline]
-    fn start(&mut self, tag: u8) {
-        self.size = 0;
-        self.add(&[tag]);
-    }
-
-    /// There is room for all that a key has.
-    #[inline]
-    fn add(&mut self, part: &[u8]) {
-        let end = self.size + part.len();
-        if let Some(place) = self.bytes.get_mut(self.size..end) {
-            place.copy_from_slice(part);
-            self.size = end;
-        }
-    }
-
-    fn key(&self) -> IndexKey<'_> {
-        IndexKey(self.bytes.get(..self.size).unwrap_or_default())
     }
 }
 
@@ -468,7 +403,7 @@ mod tests {
         ];
         let keys = |name: &Name| {
             let mut keys = Vec::new();
-            for_each_index_key(name, Reach::Vip, |key| keys.push(key.bytes().to_vec()));
+            for_each_index_key(name, Reach::Vip, 7, |key| keys.push(key));
             keys
         };
         let names = names.map(name);

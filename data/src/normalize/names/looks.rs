@@ -229,7 +229,7 @@ fn each_byte(word: &[u8], mut emit: impl FnMut(u8)) {
         return;
     }
     let table = &*TABLE;
-    for character in str::from_utf8(word).unwrap_or_default().chars() {
+    for character in smoothutf8::from_utf8(word).unwrap_or_default().chars() {
         if let Some(entry) = table.get(character) {
             entry.into_iter().take_while(|&byte| byte != 0).for_each(&mut emit);
         } else {

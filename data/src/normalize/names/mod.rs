@@ -94,7 +94,7 @@ impl Name {
 
     fn read_any(&mut self, text: &str) {
         exact::exact(text, &mut self.exact);
-        let exact = str::from_utf8(&self.exact).unwrap_or_default();
+        let exact = smoothutf8::from_utf8(&self.exact).unwrap_or_default();
         folded_name(exact, &mut self.plain.folded);
         let words = Ranges::new(&self.plain.folded);
         let order = parts::own_words(exact, &self.plain.folded, &words, &mut self.scratch);
@@ -143,7 +143,7 @@ impl Name {
     /// What is odd about the spelling. Worked out by this call, in time linear in the name.
     #[must_use]
     pub fn flags(&self) -> NameFlags {
-        let exact = str::from_utf8(&self.exact).unwrap_or_default();
+        let exact = smoothutf8::from_utf8(&self.exact).unwrap_or_default();
         if exact.is_ascii() {
             return NameFlags::default();
         }

@@ -24,9 +24,8 @@ const LITERAL_MAX: usize = 14;
 pub(super) const ALL: u8 = u8::MAX;
 const _: () = assert!(slug::NAME_BYTES_MAX < ALL as usize);
 
-/// A value under construction. Aligned, so that its UTF-8 is checked in whole words.
+/// A value under construction.
 #[derive(Debug)]
-#[repr(align(16))]
 pub(crate) struct ShortText {
     bytes: [u8; SIZE_MAX],
     size: usize,
@@ -83,12 +82,7 @@ impl ShortText {
     /// The same as text; `None` where it is not UTF-8.
     #[inline]
     pub(crate) fn text(&self) -> Option<&str> {
-        // What is behind the text is ASCII as well, nearly always, and a check without odd bytes is quicker.
-        let whole = self.bytes.get(..self.size.next_multiple_of(16))?;
-        match std::str::from_utf8(whole) {
-            Ok(text) => text.get(..self.size),
-            Err(_) => std::str::from_utf8(self.bytes()).ok(),
-        }
+        smoothutf8::from_utf8(self.bytes())
     }
 
     /// Nothing again.

@@ -25,11 +25,11 @@ impl<'a> RowRef<'a> {
                 return short.text().ok_or_else(not_utf8);
             }
         } else if let Some(entry) = self.entry(column, self.code(column)?)? {
-            return std::str::from_utf8(entry.text).map_err(|_| not_utf8());
+            return smoothutf8::from_utf8(entry.text).ok_or_else(not_utf8);
         }
         long.clear();
         self.read_column(number, long)?;
-        std::str::from_utf8(long).map_err(|_| not_utf8())
+        smoothutf8::from_utf8(long).ok_or_else(not_utf8)
     }
 
     /// The code of the value of the column at `place` in the file, where it alone says what the value is: rows of one
