@@ -1,7 +1,7 @@
 //! [`Lookup`]: what a look-up gives. Three answers, never mixed up: *found*, *definitely absent*,
 //! *cannot say*.
 
-use persondb_data::segment::{Hits, to_people};
+use persondb_data::segment::{Hits, HitsIter, to_people};
 use persondb_protocol::Generation;
 use persondb_protocol::answer::{Answer, DomainFact, Person, Reason, Unavailable};
 use persondb_protocol::control::PEOPLE_COUNT_MAX;
@@ -180,7 +180,7 @@ pub struct PeopleIter<'a> {
 
 #[derive(Clone, Debug)]
 enum Inner<'a> {
-    Mapped(std::slice::Iter<'a, persondb_data::segment::Hit<'a>>),
+    Mapped(HitsIter<'a, 'a>),
     Socket(std::slice::Iter<'a, Person>),
 }
 

@@ -184,7 +184,7 @@ fn facts_are_those_of_a_count_over_all_rows_whatever_the_tenants_and_repetitions
             let address = format!("somebody{number}@d{domain}.example");
             let hits = segment.get(&address, Scope::Tenant(&format!("t{tenant}"))).unwrap();
             assert_eq!(hits.len(), 1, "{address}");
-            assert_eq!(hits[0].person.tenant_id().unwrap(), format!("t{tenant}"));
+            assert_eq!(hits.first().unwrap().person.tenant_id().unwrap(), format!("t{tenant}"));
         }
         segment.verify(None, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
     }

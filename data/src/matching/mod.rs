@@ -331,7 +331,7 @@ impl<'s, B: Prefetch> Matching<'s, '_, B> {
     /// Whether the sender is one of the recipients' own people, and whether one of another tenant's.
     fn relate(&self, own: &Hits<'s>) -> Result<(bool, bool), LookupError> {
         let (mut is_internal, mut is_cross_tenant) = (false, false);
-        for hit in own.iter() {
+        for hit in own {
             let kind = AddressKind::of(hit.matched, hit.person.kind()?);
             if matches!(kind, None | Some(AddressKind::PersonalKnown | AddressKind::Guest)) {
                 continue;

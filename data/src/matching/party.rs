@@ -62,8 +62,8 @@ impl<B: Prefetch> Matching<'_, '_, B> {
             return Ok(Standing::Foreign);
         };
         let key = asked_key.key();
-        for hit in met.hits.iter() {
-            self.add_person(hit, email.take(), party)?;
+        for hit in &met.hits {
+            self.add_person(&hit, email.take(), party)?;
         }
         let is_known = !party.people.is_empty() || met.hits.is_shared();
         let standing = self.add_domain(&key, role, is_known, party)?;
@@ -206,7 +206,7 @@ impl<B: Prefetch> Matching<'_, '_, B> {
     /// Whether somebody in the scope has this local part in this domain.
     fn has_person(&self, local: &[u8], domain: &[u8]) -> Result<bool, LookupError> {
         let address = address_of(local, domain);
-        for hit in self.get(&AddressKey::kept(&address, local.len()))?.iter() {
+        for hit in &self.get(&AddressKey::kept(&address, local.len()))? {
             let is_person = hit.matched != Matched::PersonalKnown && hit.person.kind()? == Kind::Person;
             if is_person && self.scope.has(hit.person.tenant_code()?) {
                 return Ok(true);

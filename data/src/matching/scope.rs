@@ -65,7 +65,7 @@ impl<B: Prefetch> Matching<'_, '_, B> {
     ) -> Result<(), LookupError> {
         let mut last: &[u8] = &[];
         for (asked, met) in recipients.iter().zip(all_met) {
-            for hit in met.hits.iter() {
+            for hit in &met.hits {
                 self.scope.add(hit.person.tenant_code()?);
             }
             let Some(domain) = asked.domain() else { continue };

@@ -67,7 +67,7 @@ impl<'s, B: Prefetch> Matching<'s, '_, B> {
         for address in embedded_addresses(&mailbox.name) {
             let key = address_key(&address, &mut buffer);
             let hits = key.map_or(Ok(Hits::default()), |key| self.get(&key))?;
-            for hit in hits.iter() {
+            for hit in &hits {
                 let is_new = !found.iter().any(|found| found.person.ordinal() == hit.person.ordinal());
                 if is_new && !is_own(&hit.person) && self.scope.has(hit.person.tenant_code()?) {
                     let similarity = Similarity::of(NameKind::EmbeddedAddress);

@@ -50,6 +50,37 @@ pub(crate) fn is_usual_address(address: &str) -> bool {
     hyphen & domain & (begins | ends) == 0 && last_label & !digit != 0
 }
 
+/// Whether `lower` is the text but for capitals of ASCII; of its own it has none. Sixteen bytes at a time, as
+/// [`marks`] reads them.
+#[inline]
+pub(crate) fn equals_lower(text: &[u8], lower: &[u8]) -> bool {
+    if text.len() != lower.len() {
+        return false;
+    }
+    let (Some(last), Some(last_lower)) = (text.last_chunk::<STEP>(), lower.last_chunk::<STEP>()) else {
+        return text.eq_ignore_ascii_case(lower);
+    };
+    let differs = |text: &[u8; STEP], lower: &[u8; STEP]| {
+        let lower = u8x16::new(*lower);
+        let is_letter = (lower - u8x16::splat(b'a')).simd_le(u8x16::splat(b'z' - b'a'));
+        (u8x16::new(*text) ^ lower) & !(is_letter & u8x16::splat(0x20))
+    };
+    let mut all = differs(last, last_lower);
+    if text.len() <= 3 * STEP {
+        // Without asking how many steps those are: some overlap.
+        for start in [0, STEP.min(text.len() - STEP)] {
+            let chunk = |bytes: &[u8]| bytes.get(start..).and_then(<[u8]>::first_chunk).copied();
+            let (Some(text), Some(lower)) = (chunk(text), chunk(lower)) else { return false };
+            all |= differs(&text, &lower);
+        }
+    } else {
+        for (text, lower) in text.as_chunks().0.iter().zip(lower.as_chunks().0) {
+            all |= differs(text, lower);
+        }
+    }
+    all == u8x16::ZERO
+}
+
 /// What stands where, and a bit for each byte, where the address is usual as far as keys go. `keep` gets place and
 /// bytes of each step in lower case, and may stop it.
 ///
@@ -60,10 +91,15 @@ fn marks(address: &str, mut keep: impl FnMut(usize, [u8; STEP]) -> Option<()>) -
     let size = bytes.len();
     let mut marks = Marks::default();
     if let Some(last) = bytes.last_chunk::<STEP>() {
-        let mut start = 0;
-        for chunk in bytes.get(..size.min(USUAL_SIZE_MAX))?.as_chunks::<STEP>().0 {
-            keep(start, mark(*chunk, start, &mut marks))?;
-            start += STEP;
+        if size <= 3 * STEP {
+            // Without asking how many steps those are: some overlap.
+            for start in [0, STEP.min(size - STEP)] {
+                keep(start, mark(*bytes.get(start..)?.first_chunk()?, start, &mut marks))?;
+            }
+        } else {
+            for (step, chunk) in bytes.get(..size.min(USUAL_SIZE_MAX))?.as_chunks().0.iter().enumerate() {
+                keep(STEP * step, mark(*chunk, STEP * step, &mut marks))?;
+            }
         }
         // Of a longer one this is beyond the bits.
         let start = size - STEP;
@@ -95,8 +131,9 @@ fn mark(chunk: [u8; STEP], start: usize, marks: &mut Marks) -> [u8; STEP] {
     let lower = given | (among(given, b'A', b'Z') & u8x16::splat(0x20));
     let (at, dot) = (is(lower, b'@'), is(lower, b'.'));
     let (hyphen, underscore, digit) = (is(lower, b'-'), is(lower, b'_'), among(lower, b'0', b'9'));
-    let word = among(lower, b'a', b'z') | digit | hyphen | underscore;
-    marks.usual |= bits(word | at | dot);
+    // Hyphen, dot, slash and digits stand side by side.
+    let marks_and_digits = among(lower, b'-', b'9') & !is(lower, b'/');
+    marks.usual |= bits(among(lower, b'a', b'z') | marks_and_digits | underscore | at);
     marks.at |= bits(at);
     marks.dot |= bits(dot);
     marks.hyphen |= bits(hyphen);
@@ -109,7 +146,7 @@ fn mark(chunk: [u8; STEP], start: usize, marks: &mut Marks) -> [u8; STEP] {
 mod tests {
     use proptest::prelude::*;
 
-    use super::is_usual_address;
+    use super::{equals_lower, is_usual_address};
     use crate::input::values::is_domain;
 
     /// Each of the rules, and the near miss.
@@ -146,6 +183,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_text_equals_its_lower_case_and_nothing_else(text in "[@-Z`-z\\[{ä0-9.-]{0,50}", at: prop::sample::Index, bits in 1_u8..) {
+            let lower = text.to_ascii_lowercase().into_bytes();
+            prop_assert!(equals_lower(text.as_bytes(), &lower));
+            prop_assert!(!equals_lower(&[text.as_bytes(), b"a"].concat(), &lower));
+            if !lower.is_empty() {
+                let mut other = text.into_bytes();
+                let at = at.index(other.len());
+                other[at] ^= bits;
+                prop_assert_eq!(equals_lower(&other, &lower), other.eq_ignore_ascii_case(&lower));
+            }
+        }
+
         #[test]
         fn what_is_usual_is_an_address(text in "[a-zA-Z0-9._@-]{0,20}@?[a-z0-9._-]{0,20}(\\.[a-z0-9-]{1,30})?") {
             let is_address = text.rsplit_once('@').is_some_and(|(_, domain)| is_domain(domain));

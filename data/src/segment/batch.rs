@@ -6,10 +6,10 @@
 //! Hash Join Performance through Prefetching*, ICDE 2004).
 
 use persondb_protocol::Prefetch;
+use persondb_protocol::answer::Matched;
 
-use super::key_index::Probe;
 use super::rows::RowRef;
-use super::{Hits, Index, LookupError, Scope, Segment};
+use super::{Hit, Hits, Index, LookupError, PersonRef, Probe, Scope, Segment};
 use crate::normalize::{AddressKey, KeyBuffer, UsualKey, address_key};
 
 /// Keys that are under way together: more do not fit the core's miss buffers several times over.
@@ -109,7 +109,7 @@ impl<B: Prefetch> Segment<B> {
     #[inline]
     pub(super) fn ask_for_lines(&self, index: &Index, hash: u64) {
         for line in index.layout.lines(hash) {
-            self.bytes.prefetch(index.range.start + line);
+            self.bytes.prefetch(index.range.start.wrapping_add(line));
         }
     }
 
@@ -119,7 +119,7 @@ impl<B: Prefetch> Segment<B> {
         let index = &self.view.address_index;
         let section = self.bytes.as_ref().get(index.range.clone()).unwrap_or_default();
         let probe = index.layout.probe(section, hash);
-        for &ordinal in probe.ordinals() {
+        for ordinal in probe.ordinals() {
             self.ask_for_row(ordinal);
         }
         probe
@@ -129,16 +129,17 @@ impl<B: Prefetch> Segment<B> {
     #[inline]
     pub(super) fn ask_for_row(&self, ordinal: u32) {
         let view = &self.view;
-        let row = view.row_bytes.start + ordinal as usize * view.rows.row_size;
+        // A place that wraps is of no ordinal, and a hint to nowhere.
+        let row = (ordinal as usize).wrapping_mul(view.rows.row_size).wrapping_add(view.row_bytes.start);
         self.bytes.prefetch(row);
-        self.bytes.prefetch(row + view.rows.row_size);
-        self.bytes.prefetch(view.tail_offsets.start + super::tails::line_offset(ordinal));
+        self.bytes.prefetch(row.wrapping_add(view.rows.row_size));
+        self.bytes.prefetch(view.tail_offsets.start.wrapping_add(super::tails::line_offset(ordinal)));
     }
 
     /// Asks for what the answers are made of: by now their rows are here.
     #[inline]
     pub(crate) fn ask_for_parts(&self, probe: &Probe) {
-        for &ordinal in probe.ordinals() {
+        for ordinal in probe.ordinals() {
             if let Ok(row) = RowRef::open(self.parts(), ordinal) {
                 // It says whether the row was as usual; the look-up finds that out for itself.
                 let _ = row.prefetch(&self.bytes);
@@ -161,6 +162,12 @@ impl<B: Prefetch> Segment<B> {
         if probe.is_absent() && !self.parts().may_be_looser(key) {
             return Ok(Hits::default());
         }
+        if let Some(ordinal) = probe.sole()
+            && matches!(scope, Scope::Everywhere)
+            && let Some(person) = PersonRef::of_usual_primary(self.parts(), ordinal, key)
+        {
+            return Ok(Hits::of_one(Hit { person, matched: Matched::Primary }));
+        }
         self.compare_all(key, hash, probe, scope)
     }
 
@@ -175,7 +182,7 @@ impl<B: Prefetch> Segment<B> {
         let parts = self.parts();
         let hits = if probe.is_whole {
             let mut hits = Hits::default();
-            for &ordinal in probe.ordinals() {
+            for ordinal in probe.ordinals() {
                 parts.compare(ordinal, key, scope, &mut hits)?;
             }
             hits.sort();

@@ -58,8 +58,6 @@ const CHECK_BITS_MAX: u32 = 8;
 /// Most buckets that a look-up reads behind its home: a bound for hostile bytes; random hashes need about
 /// a hundred.
 pub(super) const SPILL_MAX: u32 = 1 << 12;
-/// Most buckets that a probe reads behind the home: they stand side by side, and few keys are farther away.
-const PROBED_MAX: u32 = 2;
 /// Marks the last ordinal of a posting list.
 pub(super) const LAST_BIT: u32 = 1 << 31;
 
@@ -80,28 +78,6 @@ struct Head {
 
 const _: () = assert!(size_of::<Head>() as u64 == HEAD_SIZE);
 
-/// Candidates that stand in the first buckets of a key.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Probe {
-    ordinals: [u32; 2],
-    count: usize,
-    /// Whether these are all candidates of the key.
-    pub(crate) is_whole: bool,
-}
-
-impl Probe {
-    /// The candidates.
-    pub(crate) fn ordinals(&self) -> &[u32] {
-        self.ordinals.get(..self.count).unwrap_or_default()
-    }
-
-    /// Whether nobody has the key.
-    #[inline]
-    pub(crate) fn is_absent(&self) -> bool {
-        self.is_whole && self.count == 0
-    }
-}
-
 /// What the head says, checked once when the segment is opened: small, and owns nothing of the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IndexLayout {
@@ -113,11 +89,11 @@ pub(crate) struct IndexLayout {
     pub(super) ordinal_end: u32,
     /// Words of all posting lists.
     pub(super) word_count: u32,
-    reference_bits: u32,
+    pub(super) reference_bits: u32,
     /// Bits of the hash above each reference.
-    check_bits: u32,
+    pub(super) check_bits: u32,
     /// Where in the section the references start.
-    references: usize,
+    pub(super) references: usize,
 }
 
 impl IndexLayout {
@@ -195,18 +171,20 @@ impl IndexLayout {
     #[inline]
     pub(crate) fn lines(&self, hash: u64) -> [usize; 3] {
         let home = self.home(hash);
-        let size = self.slot_bits() as usize * SLOT_COUNT / 8;
-        let references = self.references + home * size;
-        [Self::fingerprints_place(home), references, references + size - 1]
+        // As in `reference_place`.
+        let size = (self.slot_bits() as usize).wrapping_mul(SLOT_COUNT / 8);
+        let references = self.references.wrapping_add(home.wrapping_mul(size));
+        [Self::fingerprints_place(home), references, references.wrapping_add(size).wrapping_sub(1)]
     }
 
     /// Bits of a reference and what checks it.
-    fn slot_bits(&self) -> u32 {
-        self.reference_bits + self.check_bits
+    pub(super) fn slot_bits(&self) -> u32 {
+        // At most 40.
+        self.reference_bits.wrapping_add(self.check_bits)
     }
 
     fn fingerprints_place(bucket: usize) -> usize {
-        Self::fingerprints_offset() + bucket * SLOT_COUNT
+        bucket.wrapping_mul(SLOT_COUNT).wrapping_add(Self::fingerprints_offset())
     }
 
     /// Calls `visit` with every ordinal that may have the key. Expected: one cache line for an absent
@@ -260,37 +238,9 @@ impl IndexLayout {
         }
     }
 
-    /// What the first buckets say, for a batch: it asks for the rows of all its keys before it looks at
-    /// one.
-    #[inline]
-    pub(crate) fn probe(&self, section: &[u8], hash: u64) -> Probe {
-        let home = self.home(hash);
-        let mut probe = Probe::default();
-        for bucket in home..=home + self.spill_max.min(PROBED_MAX) as usize {
-            let Ok(fingerprints) = Self::fingerprints(section, bucket) else { return Probe::default() };
-            let matches = matches(fingerprints, fingerprint(hash));
-            let goes_on = matches.goes_on;
-            for slot in matches {
-                match (self.reference(section, bucket, slot, hash), probe.ordinals.get_mut(probe.count)) {
-                    (Ok(None), _) => {}
-                    (Ok(Some(reference)), Some(place)) if reference < self.ordinal_end => {
-                        *place = reference;
-                        probe.count += 1;
-                    }
-                    _ => return probe,
-                }
-            }
-            if !goes_on {
-                probe.is_whole = true;
-                break;
-            }
-        }
-        probe
-    }
-
     /// The fingerprints of a bucket.
     #[inline]
-    fn fingerprints(section: &[u8], bucket: usize) -> Result<&Fingerprints, Corrupt> {
+    pub(super) fn fingerprints(section: &[u8], bucket: usize) -> Result<&Fingerprints, Corrupt> {
         let bytes = section.get(Self::fingerprints_place(bucket)..).and_then(<[u8]>::first_chunk);
         bytes.ok_or_else(|| Corrupt::new("bucket reaches beyond its section"))
     }
@@ -317,7 +267,7 @@ impl IndexLayout {
 
     /// Reads the reference of a slot; none where the check bits say that it is of another key.
     #[inline]
-    fn reference(
+    pub(super) fn reference(
         &self,
         section: &[u8],
         bucket: usize,
@@ -325,12 +275,13 @@ impl IndexLayout {
         hash: u64,
     ) -> Result<Option<u32>, Corrupt> {
         let (byte, shift) = self.reference_place(bucket, slot);
-        let word = section.get(self.references + byte..).and_then(<[u8]>::first_chunk);
+        let word = section.get(self.references.wrapping_add(byte)..).and_then(<[u8]>::first_chunk);
         let word = word.ok_or_else(|| Corrupt::new("reference reaches beyond its section"))?;
         let slot = u64::from_le_bytes(*word) >> shift;
-        let reference = low_bits(slot, self.reference_bits);
-        let is_of_key = low_bits(slot >> self.reference_bits ^ hash >> u8::BITS, self.check_bits) == 0;
-        Ok(is_of_key.then(|| u32::try_from(reference).expect("masked to 32 bits")))
+        // At most 32 bits are left of it.
+        let reference = low_half(low_bits(slot, self.reference_bits));
+        let differs = low_bits((slot >> (self.reference_bits & 63)) ^ (hash >> u8::BITS), self.check_bits);
+        Ok((differs == 0).then_some(reference))
     }
 
     /// Writes the reference of a slot, which is free, into all references.
@@ -350,19 +301,28 @@ impl IndexLayout {
 
     /// Which eight bytes of the references hold that of a slot, and how far up in them it is.
     fn reference_place(&self, bucket: usize, slot: usize) -> (usize, usize) {
-        let bit = self.slot_bits() as usize * (bucket * SLOT_COUNT + slot);
+        // The head was found to leave room for all of them: nothing wraps.
+        let slot = bucket.wrapping_mul(SLOT_COUNT).wrapping_add(slot);
+        let bit = (self.slot_bits() as usize).wrapping_mul(slot);
         (bit / 8, bit % 8)
     }
 }
 
 /// At most 63 of them.
+#[inline]
 fn low_bits(word: u64, count: u32) -> u64 {
-    word & ((1 << count) - 1)
+    word & !(u64::MAX << (count & 63))
+}
+
+/// The lower half of a word.
+#[inline]
+fn low_half(word: u64) -> u32 {
+    word.to_le_bytes().first_chunk().map_or(0, |half| u32::from_le_bytes(*half))
 }
 
 /// Compares all fingerprints of a bucket at once.
 #[inline]
-fn matches(fingerprints: &Fingerprints, fingerprint: u8) -> Matches {
+pub(super) fn matches(fingerprints: &Fingerprints, fingerprint: u8) -> Matches {
     // Free slots come last: where there is one, this is 0 and nothing is behind the bucket.
     let greatest = fingerprints[SLOT_COUNT - 1];
     Matches {
@@ -373,11 +333,11 @@ fn matches(fingerprints: &Fingerprints, fingerprint: u8) -> Matches {
 
 /// Slots of a bucket whose fingerprint agrees, in ascending order.
 #[derive(Debug)]
-struct Matches {
+pub(super) struct Matches {
     /// A bit for each slot that agrees.
     slots: u32,
     /// Whether further buckets may have the key.
-    goes_on: bool,
+    pub(super) goes_on: bool,
 }
 
 impl Iterator for Matches {

@@ -1,4 +1,4 @@
-//! What this thread decoded last: the address that it compared, and names that stand in tails.
+//! What this thread decoded last: the address that it compared, the names in it, and names that stand in tails.
 //!
 //! Whoever finds a person by address usually reads the address next, and it has just been put together to
 //! compare it; then the display name, which is made of the same names. A few buffers a thread: nothing to allocate,
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Corrupt;
 use super::column::short::ShortText;
+use super::column::short_names::ShortNames;
 
 /// Names that are kept: given and family name of one person.
 const NAME_COUNT: usize = 2;
@@ -16,7 +17,7 @@ const NAME_COUNT: usize = 2;
 thread_local! {
     static NAMES: RefCell<[LastName; NAME_COUNT]> =
         const { RefCell::new([const { LastName { of: (0, 0, 0), text: ShortText::new() } }; NAME_COUNT]) };
-    static LAST: RefCell<LastEmail> = const { RefCell::new(LastEmail { of: (0, 0), text: ShortText::new() }) };
+    static LAST: RefCell<LastEmail> = const { RefCell::new(LastEmail { of: (0, 0), text: ShortText::new(), names: ShortNames::unknown() }) };
 }
 
 #[derive(Debug)]
@@ -24,6 +25,8 @@ struct LastEmail {
     /// Segment and ordinal of the person; no segment is 0.
     of: (u64, u32),
     text: ShortText,
+    /// Of the same person.
+    names: ShortNames,
 }
 
 #[derive(Debug)]
@@ -43,13 +46,14 @@ pub(super) fn segment_number() -> u64 {
 #[inline]
 pub(super) fn keep(
     of: (u64, u32),
-    fill: impl FnOnce(&mut ShortText) -> Option<()>,
+    fill: impl FnOnce(&mut ShortNames, &mut ShortText) -> Option<()>,
     is_meant: impl FnOnce(&[u8]) -> bool,
 ) -> Option<bool> {
     LAST.with_borrow_mut(|last| {
         last.of = (0, 0);
         last.text.clear();
-        fill(&mut last.text)?;
+        last.names.forget();
+        fill(&mut last.names, &mut last.text)?;
         let is_meant = is_meant(last.text.bytes());
         if is_meant {
             last.of = of;
@@ -58,32 +62,62 @@ pub(super) fn keep(
     })
 }
 
-/// Calls `read` with the address of this person, if it was kept.
+/// Appends the address of this person, if it was kept.
 #[inline]
-pub(super) fn read<R>(of: (u64, u32), read: impl FnOnce(&[u8]) -> R) -> Option<R> {
-    LAST.with_borrow(|last| (last.of == of).then(|| read(last.text.bytes())))
+pub(super) fn append_to(of: (u64, u32), out: &mut Vec<u8>) -> bool {
+    LAST.with_borrow(|last| {
+        if last.of == of {
+            last.text.append_to(out);
+        }
+        last.of == of
+    })
 }
 
-/// [`read`] for text.
+/// Calls `read` with the names of this person, if they were kept, else with none.
+#[inline]
+pub(super) fn with_names<R>(of: (u64, u32), read: impl FnOnce(&mut ShortNames) -> R) -> R {
+    LAST.with_borrow_mut(
+        |last| {
+            if last.of == of { read(&mut last.names) } else { read(&mut ShortNames::unknown()) }
+        },
+    )
+}
+
+/// Makes `out` the address of this person, if it was kept.
+#[inline]
+pub(super) fn read_to(of: (u64, u32), out: &mut String) -> Result<bool, Corrupt> {
+    LAST.with_borrow(|last| {
+        if last.of != of {
+            return Ok(false);
+        }
+        last.text.read_to(out).ok_or_else(not_utf8)?;
+        Ok(true)
+    })
+}
+
+/// Calls `read` with the address of this person, if it was kept.
 #[inline]
 pub(super) fn read_text<R>(of: (u64, u32), read: impl FnOnce(&str) -> R) -> Result<Option<R>, Corrupt> {
     LAST.with_borrow(|last| {
         if last.of != of {
             return Ok(None);
         }
-        let text = last.text.text().ok_or_else(|| Corrupt::new("a value is not UTF-8"))?;
-        Ok(Some(read(text)))
+        Ok(Some(read(last.text.text().ok_or_else(not_utf8)?)))
     })
+}
+
+fn not_utf8() -> Corrupt {
+    Corrupt::new("a value is not UTF-8")
 }
 
 /// Calls `read` with a name of a person, which `fill` decodes where it was not kept. `None` where one of them gives
 /// up.
 #[inline]
-pub(super) fn with_name(
+pub(super) fn with_name<R>(
     of: (u64, u32, u16),
     fill: impl FnOnce(&mut ShortText) -> Option<()>,
-    read: impl FnOnce(&[u8]) -> Option<()>,
-) -> Option<()> {
+    read: impl FnOnce(&[u8]) -> Option<R>,
+) -> Option<R> {
     NAMES.with_borrow_mut(|names| {
         let last = names.get_mut(usize::from(of.2) % NAME_COUNT)?;
         if last.of != of {

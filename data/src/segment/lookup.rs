@@ -1,21 +1,15 @@
 //! Question → people. Every answer compared the whole key: the index only proposes.
 
-use std::ops::Deref;
-
 use persondb_protocol::answer::{DomainFact, Matched, Person, Reason, Unavailable};
-use persondb_protocol::control::PEOPLE_COUNT_MAX;
 use smallvec::SmallVec;
 
 use super::person_ref::FirstLook;
 use super::scratch::with_scratch;
-use super::{Ambiguity, Corrupt, Fields, KeyHasher, Parts, PersonRef, Segment, is_dotless_domain};
+use super::{Ambiguity, Corrupt, Fields, Hit, Hits, KeyHasher, Parts, PersonRef, Segment, is_dotless_domain};
 use crate::normalize::names::{Name, for_each_equal_key};
 use crate::normalize::{
     AddressKey, KeyBuffer, address_key, address_key_equals, domain_key, strip_dots, strip_subaddress,
 };
-
-/// Most people in one answer: a mailbox that more people share is cut there.
-pub const HITS_MAX: usize = PEOPLE_COUNT_MAX as usize;
 
 /// Most people that one look-up compares with its key, some 150 ns each: a key that half the people share
 /// must not keep a thread busy.
@@ -28,23 +22,6 @@ pub enum Scope<'a> {
     Everywhere,
     /// In this tenant only.
     Tenant(&'a str),
-}
-
-/// One person that a look-up met.
-#[derive(Clone, Copy, Debug)]
-pub struct Hit<'a> {
-    /// The person.
-    pub person: PersonRef<'a>,
-    /// By which key.
-    pub matched: Matched,
-}
-
-/// Everybody that a look-up met, strongest match first; empty = definitely absent. Two fit without
-/// allocation.
-#[derive(Clone, Debug, Default)]
-pub struct Hits<'a> {
-    people: SmallVec<[Hit<'a>; 2]>,
-    cut: bool,
 }
 
 /// Why a look-up has no answer.
@@ -69,81 +46,6 @@ impl From<LookupError> for Unavailable {
             LookupError::TooMany => Reason::OverLimit,
         };
         Self::new(reason, error.to_string())
-    }
-}
-
-impl<'a> Hits<'a> {
-    /// Whether several people answer the question, also where the list was cut to one.
-    #[must_use]
-    pub fn is_shared(&self) -> bool {
-        self.cut || self.people.len() > 1
-    }
-
-    /// Whose list was cut before anybody was on it: too many share the key to tell who they are.
-    pub(crate) fn of_too_many() -> Self {
-        Self { people: SmallVec::new(), cut: true }
-    }
-
-    /// Keeps those who are wanted.
-    pub(crate) fn retain(
-        &mut self,
-        mut is_wanted: impl FnMut(&Hit<'a>) -> Result<bool, Corrupt>,
-    ) -> Result<(), Corrupt> {
-        let mut result = Ok(());
-        self.people.retain(|hit| match is_wanted(hit) {
-            Ok(is_wanted) => is_wanted,
-            Err(error) => {
-                result = Err(error);
-                false
-            }
-        });
-        result
-    }
-
-    /// Adds a person once: several of their keys may propose them. When there is no more room the weakest
-    /// match gives way.
-    #[inline]
-    fn push(&mut self, hit: Hit<'a>) {
-        if self.people.is_empty() {
-            // Nearly always.
-            self.people.push(hit);
-            return;
-        }
-        self.push_another(hit);
-    }
-
-    fn push_another(&mut self, hit: Hit<'a>) {
-        if self.people.iter().any(|known| known.person.ordinal() == hit.person.ordinal()) {
-            return;
-        }
-        if self.people.len() < HITS_MAX {
-            self.people.push(hit);
-            return;
-        }
-        self.cut = true;
-        let weakest = self.people.iter_mut().max_by_key(|known| known.matched);
-        if let Some(weakest) = weakest.filter(|weakest| weakest.matched > hit.matched) {
-            *weakest = hit;
-        }
-    }
-
-    pub(super) fn sort(&mut self) {
-        if self.people.len() > 1 {
-            self.people.sort_by_key(|hit| (hit.matched, hit.person.ordinal()));
-        }
-    }
-
-    fn cut_to(&mut self, limit: usize) {
-        self.cut |= self.people.len() > limit;
-        self.people.truncate(limit);
-    }
-}
-
-impl<'a> Deref for Hits<'a> {
-    type Target = [Hit<'a>];
-
-    fn deref(&self) -> &[Hit<'a>] {
-        &self.people
     }
 }
 
@@ -304,7 +206,7 @@ impl<'a> Parts<'a> {
             let stripped = line.subaddress.and_then(|c| strip_subaddress(key, c, &mut shorter));
             if let Some(stripped) = stripped {
                 let hash = self.view.hasher.address(stripped.bytes());
-                for &hit in self.with_address(&stripped, hash, scope)?.iter() {
+                for hit in &self.with_address(&stripped, hash, scope)? {
                     if hit.person.tenant_code()? == line.tenant {
                         hits.push(Hit { matched: looser(hit.matched, Matched::Subaddress), ..hit });
                     }

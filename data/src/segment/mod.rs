@@ -9,10 +9,10 @@
 //! | `rows` | one person's row: columns as codes; where links and mail domains are read |
 //! | `column` | how the values of one column are stored |
 //! | `tails` | what of a person has no room in the row |
-//! | `key_index`, `key_index_builder` | key hash → ordinals |
+//! | `key_index`, `key_index_builder`, `probe` | key hash → ordinals; the first buckets of a key |
 //! | `domains` | what is known of domains, by tenant |
 //! | `keys` | which keys a person has: one function for builder and reader |
-//! | `lookup`, `batch` | question → people, one or many |
+//! | `lookup`, `batch`, `hits` | question → people, one or many |
 //! | `domain_lookup`, `evidence` | domain → what is known of it; what matching a message asks |
 //! | `named` | a name → who may bear it, in stages |
 //! | `scratch`, `last_values`, `kept` | values while they are compared; address and names that were decoded last; what stays between messages |
@@ -29,6 +29,7 @@ pub(crate) mod column;
 mod domain_lookup;
 mod domains;
 mod evidence;
+mod hits;
 mod image;
 mod kept;
 mod key_index;
@@ -41,6 +42,7 @@ mod meta;
 mod named;
 mod open_person;
 mod person_ref;
+mod probe;
 pub(crate) mod rows;
 pub(crate) mod runs;
 mod scratch;
@@ -60,20 +62,21 @@ use persondb_protocol::{Generation, Prefetch};
 use column::TextCodec;
 use column::dictionary::Dictionary;
 pub(crate) use domains::{DomainLine, SeenDomain};
+pub use hits::{HITS_MAX, Hit, Hits, HitsIter};
 pub(crate) use image::{Plan, Planned};
 pub(crate) use kept::{Kept, with_buffers};
-pub(crate) use key_index::Probe;
 pub(crate) use key_index_builder::{Entry, KeyEntry, KeyIndexBuilder, Load, NameEntry, sort_entries};
 pub(crate) use keys::{
     FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, for_each_address, for_each_name, is_dotless_domain,
     primary_address, reach,
 };
-pub use lookup::{CANDIDATES_MAX, HITS_MAX, Hit, Hits, LookupError, Scope, to_people};
+pub use lookup::{CANDIDATES_MAX, LookupError, Scope, to_people};
 pub(crate) use meta::Columns;
 pub use meta::{InputRecord, Meta};
 pub(crate) use named::{Hashes, NameKeys, Ordinals};
 pub(crate) use open_person::{AtHand, Buffers, OpenPerson};
 pub use person_ref::{Ambiguity, PersonRef};
+pub(crate) use probe::Probe;
 pub use stored::{StoredColumn, StoredRow};
 pub use verify::{Verified, VerifyError};
 

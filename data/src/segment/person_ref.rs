@@ -11,7 +11,7 @@ use super::scratch::{Decoded, Scratch, with_scratch};
 use super::{Corrupt, Fields, Ordinal, Parts, last_values};
 use crate::input::values::is_guest_name;
 use crate::input::{self, Canonical};
-use crate::normalize::{AddressKey, is_usual_address};
+use crate::normalize::{AddressKey, equals_lower, is_usual_address};
 
 /// One person in a segment. Copying it copies a few words.
 ///
@@ -49,6 +49,18 @@ impl<'a> PersonRef<'a> {
     pub(super) fn new(parts: Parts<'a>, ordinal: u32) -> Result<Self, Corrupt> {
         let row = RowRef::open(parts, ordinal)?;
         Ok(Self { parts, ordinal, schema: row.schema_number() })
+    }
+
+    /// The person whom a [hit](super::Hits) tells.
+    #[inline]
+    pub(super) fn from_parts(parts: Parts<'a>, ordinal: u32, schema: u16) -> Self {
+        Self { parts, ordinal, schema }
+    }
+
+    /// What [`Self::from_parts`] takes.
+    #[inline]
+    pub(super) fn into_parts(self) -> (Parts<'a>, u32, u16) {
+        (self.parts, self.ordinal, self.schema)
     }
 
     /// Whose row this is.
@@ -272,6 +284,20 @@ impl<'a> PersonRef<'a> {
         RowRef::open(self.parts, self.ordinal)
     }
 
+    /// The person with this ordinal, if this is their primary address and as usual: nearly every look-up that finds
+    /// somebody ends here.
+    #[inline]
+    pub(super) fn of_usual_primary(parts: Parts<'a>, ordinal: u32, key: &AddressKey<'_>) -> Option<Self> {
+        let row = RowRef::find(parts, ordinal)?;
+        let of = (parts.view.number, ordinal);
+        let is_primary = last_values::keep(
+            of,
+            |names, email| row.short_email(names, email),
+            |email| equals_key(email, key),
+        );
+        (is_primary == Some(true)).then(|| Self::of_row(&row))
+    }
+
     /// Opens the person with this ordinal and tells what the address is to them, as far as it can be told
     /// without looking at all their addresses.
     #[inline]
@@ -287,7 +313,7 @@ impl<'a> PersonRef<'a> {
         let mut is_other = false;
         let kept = last_values::keep(
             (parts.view.number, ordinal),
-            |email| row.short_email(email),
+            |names, email| row.short_email(names, email),
             |email| {
                 let is_primary = equals_key(email, key);
                 // Another that is its own key but for capitals; what else is written otherwise may be the same.
@@ -327,7 +353,8 @@ impl<'a> PersonRef<'a> {
             scratch.clear();
             self.row()?.read_email(&mut scratch.bytes)?;
             let (of, email) = ((self.parts.view.number, self.ordinal), &scratch.bytes);
-            let kept = last_values::keep(of, |text| text.push_slice(email), |email| equals_key(email, key));
+            let kept =
+                last_values::keep(of, |_, text| text.push_slice(email), |email| equals_key(email, key));
             Ok(kept.unwrap_or_else(|| equals_key(email, key)))
         })
     }
@@ -336,11 +363,7 @@ impl<'a> PersonRef<'a> {
     /// a key, so there is nothing around it.
     #[inline]
     fn read_compared_email(&self, out: &mut String) -> Result<bool, Corrupt> {
-        let read = last_values::read_text((self.parts.view.number, self.ordinal), |email| {
-            out.clear();
-            out.push_str(email);
-        });
-        read.map(|read| read.is_some())
+        last_values::read_to((self.parts.view.number, self.ordinal), out)
     }
 
     /// What `read` makes of the address that the look-up has just compared, if it is still there.
@@ -389,14 +412,23 @@ impl<'a> PersonRef<'a> {
         Ok(Cow::Owned(value))
     }
 
+    /// Makes `out` a value that is made of names and as usual.
+    #[inline]
+    fn read_short(&self, place: usize, out: &mut String) -> Option<()> {
+        let row = RowRef::find(self.parts, self.ordinal)?;
+        let mut short = ShortText::new();
+        last_values::with_names((self.parts.view.number, self.ordinal), |names| {
+            row.short_value(place, names, &mut short)
+        })?;
+        short.read_to(out)
+    }
+
     #[inline]
     fn read_stored(&self, place: usize, out: &mut String) -> Result<(), Corrupt> {
-        let (row, mut short) = (self.row()?, ShortText::new());
-        if row.short_value(place, &mut short).is_some() {
-            out.clear();
-            out.push_str(short.text().ok_or_else(|| Corrupt::new("a value is not UTF-8"))?);
+        if self.read_short(place, out).is_some() {
             return Ok(());
         }
+        let row = self.row()?;
         let mut bytes = std::mem::take(out).into_bytes();
         bytes.clear();
         row.read(place, &mut bytes)?;
@@ -420,7 +452,7 @@ fn cut(value: Cow<'_, str>, part: impl Fn(&str) -> &str) -> Cow<'_, str> {
 /// with quotes or blanks, is not: that wants [`address_key_equals`](crate::normalize::address_key_equals).
 #[inline]
 fn equals_key(address: &[u8], key: &AddressKey<'_>) -> bool {
-    address == key.bytes() || address.eq_ignore_ascii_case(key.bytes())
+    equals_lower(address, key.bytes())
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Corrupt> {

@@ -114,21 +114,36 @@ impl Runs {
     #[inline]
     pub(crate) fn of(&self, segment: &[u8], ordinal: u32) -> Result<Run, Corrupt> {
         let none = || Corrupt::new("no run holds this ordinal");
-        let lines = self.lines(segment).ok_or_else(none)?;
-        let hints = segment.get(self.hints.clone()).ok_or_else(none)?;
-        let at = (ordinal >> HINT_SHIFT) as usize * size_of::<U32>();
-        let hint = |at: usize| {
-            let hint = hints.get(at..)?.first_chunk::<4>()?;
-            Some(u32::from_le_bytes(*hint) as usize)
-        };
-        let first = hint(at).ok_or_else(none)?;
-        let last = hint(at + size_of::<U32>()).unwrap_or(lines.len().saturating_sub(1));
-        if first == last {
-            return lines.get(first).map(Line::run).ok_or_else(none);
+        let (first, last) = self.hinted(segment, ordinal).ok_or_else(none)?;
+        let line = |at: usize| self.line(segment, at);
+        if last <= first + 1 {
+            // Nearly always: one run, or two, of which the start of the second tells without a guess which it is.
+            let is_second = usize::from(line(last).ok_or_else(none)?.start.get() <= ordinal) & (last - first);
+            return line(first + is_second).map(Line::run).ok_or_else(none);
         }
-        let among = lines.get(first..=last).ok_or_else(none)?;
-        let behind = among.partition_point(|line| line.start.get() <= ordinal);
-        behind.checked_sub(1).and_then(|at| among.get(at)).map(Line::run).ok_or_else(none)
+        let lines = self.lines(segment).and_then(|lines| lines.get(first..=last)).ok_or_else(none)?;
+        let behind = lines.partition_point(|line| line.start.get() <= ordinal);
+        behind.checked_sub(1).and_then(|at| lines.get(at)).map(Line::run).ok_or_else(none)
+    }
+
+    /// The first and the last line that may hold an ordinal.
+    #[inline]
+    fn hinted(&self, segment: &[u8], ordinal: u32) -> Option<(usize, usize)> {
+        let hints =
+            segment.get(self.hints.clone())?.get((ordinal >> HINT_SHIFT) as usize * size_of::<U32>()..)?;
+        let hint = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes) as usize;
+        let first = hint(hints.first_chunk()?);
+        let last = match hints.get(size_of::<U32>()..)?.first_chunk() {
+            Some(next) => hint(next),
+            None => (self.lines.len() / size_of::<Line>()).checked_sub(1)?,
+        };
+        (first <= last).then_some((first, last))
+    }
+
+    #[inline]
+    fn line<'a>(&self, segment: &'a [u8], at: usize) -> Option<&'a Line> {
+        let lines = segment.get(self.lines.clone())?;
+        Some(Line::ref_from_prefix(lines.get(at.checked_mul(size_of::<Line>())?..)?).ok()?.0)
     }
 
     /// The line at `place`, where rows name it.

@@ -14,6 +14,7 @@
 //! ```
 //! A part of text is its size (varint) and bytes; others end by themselves.
 
+use wide::u8x16;
 use zerocopy::little_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -101,26 +102,30 @@ impl<'a> Tails<'a> {
     }
 }
 
-/// Adds up the sizes before `place`, eight at a time; `None` where one of them is [`LONG`].
+/// Adds up the sizes before `place`; `None` where one of them is [`LONG`].
+///
+/// All of them are read, sixteen at a time, wherever the place is: how many count cannot be foreseen.
 #[inline]
 fn sum_before(sizes: &[u8; LINE_COUNT], place: usize) -> Option<usize> {
     const PAIRS: u64 = 0x00ff_00ff_00ff_00ff;
-    let (words, _) = sizes.as_chunks::<8>();
-    let (mut sums, mut long) = (0_u64, 0_u64);
-    for (word, bytes) in words.iter().enumerate() {
-        let used = place.saturating_sub(word * 8).min(8);
-        if used == 0 {
-            break;
+    let end = u8x16::splat(u8::try_from(place).ok()?);
+    let (chunks, rest) = sizes.as_chunks::<16>();
+    let mut last = [0; 16];
+    last.get_mut(..rest.len())?.copy_from_slice(rest);
+    let (mut sums, mut is_long) = (0_u64, u8x16::ZERO);
+    let mut numbers = u8x16::new([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+    for chunk in chunks.iter().chain([&last]) {
+        let counted = u8x16::new(*chunk) & numbers.simd_lt(end);
+        is_long |= counted.simd_eq(u8x16::splat(LONG));
+        for word in counted.to_array().as_chunks().0 {
+            // Eight words of four sums of two bytes each stay below 16 bits.
+            let word = u64::from_le_bytes(*word);
+            sums += (word & PAIRS) + (word >> 8 & PAIRS);
         }
-        // The bytes from `place` on are cleared; those that are left are never all ones unless LONG.
-        let word = u64::from_le_bytes(*bytes) & (u64::MAX >> (64 - 8 * used));
-        // Four sums of two bytes each stay far below 16 bits.
-        sums += (word & PAIRS) + (word >> 8 & PAIRS);
-        let inverted = !word;
-        long |= inverted.wrapping_sub(0x0101_0101_0101_0101) & !inverted & 0x8080_8080_8080_8080;
+        numbers += u8x16::splat(16);
     }
     let total = sums.wrapping_mul(0x0001_0001_0001_0001) >> 48;
-    if long == 0 { usize::try_from(total).ok() } else { None }
+    if is_long.any() { None } else { usize::try_from(total).ok() }
 }
 
 /// Takes the next part off the front of a tail.

@@ -160,10 +160,11 @@ impl World {
         for ((tenant, id), person) in &expected {
             let hits = segment.person(id, Scope::Tenant(tenant)).unwrap();
             assert_eq!(hits.len(), 1, "person {id:?} of {tenant:?}");
-            assert_eq!(hits[0].person.person_id().unwrap(), id.as_str());
-            assert_eq!(hits[0].person.tenant_id().unwrap(), tenant);
-            assert_eq!(hits[0].person.email().unwrap(), person.email.as_str());
-            person.is(&hits[0].person);
+            let met = hits.first().unwrap().person;
+            assert_eq!(met.person_id().unwrap(), id.as_str());
+            assert_eq!(met.tenant_id().unwrap(), tenant);
+            assert_eq!(met.email().unwrap(), person.email.as_str());
+            person.is(&met);
             let mut behind = tenants.range::<str, _>((Excluded(tenant.as_str()), Unbounded));
             let next = behind.next().or_else(|| tenants.first());
             for address in &person.addresses {
@@ -204,7 +205,7 @@ fn found(
         let wanted: Vec<_> =
             wanted.iter().filter(|(tenant, _)| scope.is_none_or(|scope| scope == *tenant)).collect();
         assert_eq!(hits.len(), wanted.len(), "{address:?} in {scope:?}");
-        for hit in hits.iter() {
+        for hit in &hits {
             let (tenant, id) = (hit.person.tenant_id().unwrap(), hit.person.person_id().unwrap());
             assert!(wanted.contains(&&(tenant, &*id)), "{address:?} found {id:?} of {tenant:?}");
         }

@@ -2,13 +2,13 @@
 //!
 //! # Bytes
 //! ```text
-//! 0                   count × slot_size bytes:  size u8 (< slot_size, + 128: letters only) · text · zeros
+//! 0                   count × slot_size bytes:  size u8 (< slot_size, + 128: own slug) · text · zeros
 //!                                          or:  255 · slug size u8 (255: by rule) · text size u16 · offset u32 · zeros
 //! count × slot_size   texts of the second form, each with its slug behind it
 //! ```
 //! A short value stands in its slot, so that reading it costs one cache line; offsets count from the end of
-//! the slots. A mark says that a short value is nothing but ASCII letters: then its slug is the same in lower
-//! case, and is copied as fast. The *slug* of another name is stored where the [rule](super::slug) does not give it. The size of a
+//! the slots. A mark says that a short value is nothing but ASCII letters, digits and hyphens: then its slug is the
+//! same in lower case, and is copied as fast. The *slug* of another name is stored where the [rule](super::slug) does not give it. The size of a
 //! slot (the section's `encoding`) is chosen by whoever builds: [`SLOT_NAMES`] or [`SLOT_DOMAINS`].
 
 use std::ops::Range;
@@ -16,6 +16,7 @@ use std::ops::Range;
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use super::slug;
 use crate::segment::Corrupt;
 
 /// Slot for names and words: 11 bytes hold 95 % of given and family names.
@@ -28,8 +29,8 @@ const SLOT_MAX: usize = 64;
 
 const FAR: u8 = 255;
 const BY_RULE: u8 = 255;
-/// In the size of a short value: it has nothing but ASCII letters.
-pub(super) const LETTERS: u8 = 128;
+/// In the size of a short value: its slug is the value in lower case, and that by a bit of each byte.
+pub(crate) const OWN_SLUG: u8 = 128;
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -56,7 +57,8 @@ pub(crate) struct Entry<'a> {
 pub(crate) enum Form {
     /// All of it, whatever it is.
     Whole,
-    /// The first `count` letters (0: all) of a value that is letters only, as they are or as in its slug.
+    /// The first `count` letters (0: all) of a value that is its own slug but for capitals, as they are or as in its
+    /// slug.
     Letters {
         /// In lower case.
         is_slug: bool,
@@ -103,15 +105,15 @@ impl Dictionary {
     ) -> Result<bool, Corrupt> {
         let (&mark, text) = self.slot(segment, code)?.split_first().ok_or_else(none)?;
         let Some(text) = text.first_chunk::<IN>() else { return Ok(false) };
-        let size = usize::from(mark & !LETTERS);
-        if size > IN || (form != Form::Whole && mark & LETTERS == 0) {
+        let size = usize::from(mark & !OWN_SLUG);
+        if size > IN || (form != Form::Whole && mark & OWN_SLUG == 0) {
             return Ok(false);
         }
         let mut text = *text;
         let mut kept = size;
         if let Form::Letters { is_slug, count } = form {
             if is_slug {
-                // Letters only, so this bit makes lower case of each; what is behind them is cut off.
+                // Its own slug, so this bit makes lower case of each; what is behind them is cut off.
                 text = text.map(|byte| byte | 0x20);
             }
             if count > 0 {
@@ -127,12 +129,11 @@ impl Dictionary {
     /// Appends a value. A short one is copied with its whole slot and cut, which needs no loop.
     #[inline]
     pub(crate) fn append(&self, segment: &[u8], code: u64, out: &mut Vec<u8>) -> Result<(), Corrupt> {
-        let slot = self.slot(segment, code)?;
-        if let Some((mark, text)) = slot.first_chunk::<SLOT_NAMES>().and_then(|slot| slot.split_first())
-            && usize::from(mark & !LETTERS) <= text.len()
+        if let Some(slot) = self.slot_of::<SLOT_NAMES>(segment, code)
+            && usize::from(slot[0] & !OWN_SLUG) < SLOT_NAMES
         {
-            let end = out.len() + usize::from(mark & !LETTERS);
-            out.extend_from_slice(text);
+            let end = out.len() + usize::from(slot[0] & !OWN_SLUG);
+            out.extend_from_slice(&slot[1..]);
             out.truncate(end);
             return Ok(());
         }
@@ -144,7 +145,7 @@ impl Dictionary {
     #[inline]
     pub(crate) fn get<'a>(&self, segment: &'a [u8], code: u64) -> Result<Entry<'a>, Corrupt> {
         let slot = self.slot(segment, code)?;
-        let size = usize::from(slot[0] & !LETTERS);
+        let size = usize::from(slot[0] & !OWN_SLUG);
         if size < self.slot_size {
             return Ok(Entry { text: &slot[1..=size], slug: None });
         }
@@ -159,7 +160,8 @@ impl Dictionary {
         code: u64,
     ) -> Option<&'a [u8; SIZE]> {
         let code = usize::try_from(code).ok().filter(|&code| code < self.count && self.slot_size == SIZE)?;
-        segment.get(self.start + code * SIZE..)?.first_chunk()
+        // Below the end of the slots, which was checked, so neither wraps.
+        segment.get(code.wrapping_mul(SIZE).wrapping_add(self.start)..)?.first_chunk()
     }
 
     /// Bytes of all slots and texts.
@@ -220,22 +222,22 @@ pub(crate) fn encode<'e>(
 ) -> Vec<u8> {
     let mut slots = Vec::with_capacity(entries.len() * slot_size);
     let mut texts = Vec::new();
-    for (text, slug) in entries {
+    for (text, own_slug) in entries {
         let end = slots.len() + slot_size;
-        if let (true, None, Ok(size)) = (text.len() < slot_size, slug, u8::try_from(text.len())) {
-            let is_letters = text.bytes().all(|byte| byte.is_ascii_alphabetic());
-            slots.push(size | if is_letters { LETTERS } else { 0 });
+        if let (true, None, Ok(size)) = (text.len() < slot_size, own_slug, u8::try_from(text.len())) {
+            slots.push(size | if slug::is_own(text.as_bytes()) { OWN_SLUG } else { 0 });
             slots.extend_from_slice(text.as_bytes());
         } else {
             let far = Far {
                 mark: FAR,
-                slug_size: slug.map_or(BY_RULE, |slug| u8::try_from(slug.len()).expect("slugs are short")),
+                slug_size: own_slug
+                    .map_or(BY_RULE, |slug| u8::try_from(slug.len()).expect("slugs are short")),
                 text_size: u16::try_from(text.len()).expect("only values that fit are given").into(),
                 offset: u32::try_from(texts.len()).expect("a dictionary is under 4 GiB").into(),
             };
             slots.extend_from_slice(far.as_bytes());
             texts.extend_from_slice(text.as_bytes());
-            texts.extend_from_slice(slug.unwrap_or_default().as_bytes());
+            texts.extend_from_slice(own_slug.unwrap_or_default().as_bytes());
         }
         slots.resize(end, 0);
     }
@@ -274,7 +276,7 @@ mod tests {
                 if dictionary.append_short::<{ SLOT_NAMES - 1 }>(&bytes, code, form, &mut short).unwrap() {
                     let first: String = text.chars().take(3).collect();
                     prop_assert_eq!(short, first.to_ascii_lowercase().into_bytes());
-                    prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphabetic()) && slug.is_none());
+                    prop_assert!(slug::is_own(text.as_bytes()) && slug.is_none());
                 }
             }
             prop_assert!(dictionary.get(&bytes, entries.len() as u64).is_err());

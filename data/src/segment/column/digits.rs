@@ -17,7 +17,7 @@ pub(super) fn write(digits: &str, out: &mut Vec<u8>) {
 
 /// Takes a number off the front of `remainder`: its `count` digits, zeros in front included, with zeros behind.
 #[inline]
-pub(super) fn read(count: u8, remainder: &mut &[u8]) -> Result<[u8; DIGITS_MAX as usize], Corrupt> {
+pub(crate) fn read(count: u8, remainder: &mut &[u8]) -> Result<[u8; DIGITS_MAX as usize], Corrupt> {
     let corrupt = || Corrupt::new("number of a template");
     let (bytes, rest) = remainder.split_at_checked(size(count)).ok_or_else(corrupt)?;
     *remainder = rest;

@@ -6,19 +6,22 @@
 //! | `dictionary` | values by code, with slugs |
 //! | `number` | numbers, times, UUIDs as one integer |
 //! | `template`, `piece`, `explain`, `learn` | names and addresses as templates over a person's names |
+//! | `shape`, `short`, `short_names` | values made of names, put together on the stack |
 //! | `digits` | digits in the remainder of a template |
 //! | `slug` | how a name looks inside an address |
 //! | `text`, `symbols`, `symbol_training`, `huffman` | whatever is left, as compressed text |
 
 pub(crate) mod bits;
 pub(crate) mod dictionary;
-mod digits;
+pub(crate) mod digits;
 mod explain;
 mod huffman;
 mod learn;
 mod number;
 mod piece;
+pub(crate) mod shape;
 pub(crate) mod short;
+pub(crate) mod short_names;
 pub(crate) mod slug;
 mod symbol_training;
 mod symbols;

@@ -6,7 +6,7 @@
 //! long way through [`TemplateSet::decode`](super::TemplateSet::decode): the two give the same bytes, which
 //! `data/tests/columns` proves.
 
-use super::dictionary::{Entry, LETTERS, SLOT_DOMAINS, SLOT_NAMES};
+use super::dictionary::{Entry, OWN_SLUG, SLOT_DOMAINS};
 use super::digits;
 use super::piece::{Piece, TAKE_MAX};
 use super::slug;
@@ -24,8 +24,12 @@ const LITERAL_MAX: usize = 14;
 pub(super) const ALL: u8 = u8::MAX;
 const _: () = assert!(slug::NAME_BYTES_MAX < ALL as usize);
 
-/// A value under construction.
+/// Bytes that most values fit; nearly all of the others fit two of them.
+const BLOCK: usize = 32;
+
+/// A value under construction; zeros are behind it as far as nothing longer was put there.
 #[derive(Debug)]
+#[repr(align(16))]
 pub(crate) struct ShortText {
     bytes: [u8; SIZE_MAX],
     size: usize,
@@ -85,10 +89,41 @@ impl ShortText {
         smoothutf8::from_utf8(self.bytes())
     }
 
+    /// Makes `out` the same; `None` where it is not UTF-8.
+    #[inline]
+    pub(crate) fn read_to(&self, out: &mut String) -> Option<()> {
+        if self.size <= BLOCK { self.read_block::<BLOCK>(out) } else { self.read_block::<{ 2 * BLOCK }>(out) }
+    }
+
+    /// Nearly always the whole block is UTF-8: checked and copied as one, so that neither asks how long the value is.
+    #[inline]
+    fn read_block<const SIZE: usize>(&self, out: &mut String) -> Option<()> {
+        out.clear();
+        match smoothutf8::from_utf8(self.bytes.first_chunk::<SIZE>()?) {
+            Some(block) if block.is_char_boundary(self.size) => {
+                out.push_str(block);
+                out.truncate(self.size);
+            }
+            _ => out.push_str(self.text()?),
+        }
+        Some(())
+    }
+
+    /// Appends the bytes, with a block that is cut where they end.
+    #[inline]
+    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.size;
+        match self.bytes.first_chunk::<{ 2 * BLOCK }>() {
+            Some(block) if self.size <= block.len() => out.extend_from_slice(block),
+            _ => out.extend_from_slice(self.bytes()),
+        }
+        out.truncate(end);
+    }
+
     /// Nothing again.
     #[inline]
     pub(crate) fn clear(&mut self) {
-        self.size = 0;
+        *self = Self::new();
     }
 
     /// Appends the first `size` bytes of a block, all of which has to have room.
@@ -111,31 +146,22 @@ impl ShortText {
         Some(())
     }
 
-    /// Appends a name from its slot, or its first `take` letters; `None` where the slot alone does not tell.
+    /// Puts a block at a place, wherever the text ends.
     #[inline]
-    pub(crate) fn push_name(&mut self, slot: &[u8; SLOT_NAMES], is_slug: bool, take: u8) -> Option<()> {
-        const TEXT: usize = SLOT_NAMES - 1;
-        let size = usize::from(slot[0] & !LETTERS);
-        if size > TEXT {
-            return None;
+    pub(super) fn put_at<const N: usize>(&mut self, at: usize, block: [u8; N]) {
+        if let Some(room) = self.bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+            *room = block;
         }
-        if slot[0] & LETTERS == 0 && (is_slug || take != ALL) {
-            return self.push_odd_name(slot.get(1..=size)?, is_slug, take);
-        }
-        // Letters only, so this bit makes lower case of each; what is behind them is not counted.
-        let lower: u64 = if is_slug { 0x2020_2020_2020_2020 } else { 0 };
-        let room: &mut [u8; TEXT] = self.bytes.get_mut(self.size..)?.first_chunk_mut()?;
-        // Two words that overlap.
-        let first = u64::from_le_bytes(*slot.get(1..)?.first_chunk()?) | lower;
-        let last = u64::from_le_bytes(*slot.last_chunk()?) | lower;
-        *room.first_chunk_mut()? = first.to_le_bytes();
-        *room.last_chunk_mut()? = last.to_le_bytes();
-        self.size += size.min(usize::from(take));
-        Some(())
     }
 
-    /// Appends a name that its slot only points to.
-    pub(crate) fn push_far_name(&mut self, entry: Entry<'_>, is_slug: bool, take: u8) -> Option<()> {
+    /// Has the text end there; it was [put](Self::put_at) in its place.
+    #[inline]
+    pub(super) fn end_at(&mut self, size: usize) {
+        self.size = size;
+    }
+
+    /// Appends a name of a dictionary.
+    pub(crate) fn push_entry(&mut self, entry: Entry<'_>, is_slug: bool, take: u8) -> Option<()> {
         match entry.slug {
             Some(slug) if is_slug => self.push_odd_name(slug, false, take),
             _ => self.push_odd_name(entry.text, is_slug, take),
@@ -171,12 +197,15 @@ impl ShortText {
         Some(())
     }
 
-    /// Appends a domain from its slot; `None` where it is longer.
+    /// Appends `@` and a domain from its slot; `None` where it is longer.
     #[inline]
     pub(crate) fn push_domain(&mut self, slot: &[u8; SLOT_DOMAINS]) -> Option<()> {
-        let size = usize::from(slot[0] & !LETTERS);
-        let text: &[u8; SLOT_DOMAINS - 1] = slot.last_chunk()?;
-        if size < SLOT_DOMAINS { self.push(text, size) } else { None }
+        let size = usize::from(slot[0] & !OWN_SLUG);
+        let room: &mut [u8; SLOT_DOMAINS] = self.bytes.get_mut(self.size..)?.first_chunk_mut()?;
+        *room = *slot;
+        room[0] = b'@';
+        self.size += 1 + size;
+        if size < SLOT_DOMAINS { Some(()) } else { None }
     }
 }
 

@@ -35,6 +35,11 @@ pub(super) fn of_ascii(byte: u8) -> u8 {
     SLUG[usize::from(byte)]
 }
 
+/// Whether the slug of a name is the name itself in lower case, by a bit of each byte.
+pub(super) fn is_own(name: &[u8]) -> bool {
+    name.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 /// Makes the slug of the name that stands in `text` from `start` on; nothing is left of a name that the rule
 /// has no slug for.
 #[inline]

@@ -44,6 +44,7 @@ use super::digits;
 use super::explain::{Kind, Parts, explain, join, whole};
 use super::learn;
 use super::piece::{Piece, Template, text_of};
+use super::shape::Shape;
 use super::short::{ALL, Step};
 use crate::segment::{Corrupt, varint};
 
@@ -211,6 +212,13 @@ impl TemplateSet {
     pub(crate) fn steps(&self, code: u64) -> Option<&[Step]> {
         let at = usize::try_from(code).ok()?.checked_sub(1)?;
         self.templates.get(at)?.steps.as_deref()
+    }
+
+    /// The fixed form of the template; `None` where it has none.
+    #[inline]
+    pub(crate) fn shape(&self, code: u64) -> Option<&Shape> {
+        let at = usize::try_from(code).ok()?.checked_sub(1)?;
+        self.templates.get(at)?.shape.as_ref()
     }
 
     /// Whether the template is given name, blank, family name.

@@ -3,12 +3,13 @@
 //! Who only shares the fingerprint of a key nearly always has no address in its domain, and domains are codes. Of
 //! addresses in the same domain the local part tells, which is usually a template over names.
 
-use super::short::Remainder;
+use super::remainder::Remainder;
 use super::{Codec, Column, RowRef, skip_remainder, take_byte};
 use crate::normalize::{AddressKey, is_usual_address};
 use crate::segment::Corrupt;
 use crate::segment::column::TemplateSet;
 use crate::segment::column::short::ShortText;
+use crate::segment::column::short_names::ShortNames;
 use crate::segment::runs::Run;
 use crate::segment::scratch::with_scratch;
 use crate::segment::tails::take_part;
@@ -76,7 +77,7 @@ impl RowRef<'_> {
         }
         let (mut tail, run) = (self.tail_at(list.number)?, self.run()?);
         let text = &list.column.text;
-        let mut decoded = ShortText::new();
+        let (mut names, mut decoded) = (ShortNames::unknown(), ShortText::new());
         for _ in 0..list.count {
             decoded.clear();
             let template = take_byte(&mut tail)?;
@@ -90,7 +91,9 @@ impl RowRef<'_> {
             }
             if self.may_be_domain(run, take_byte(&mut tail)?.into(), key.domain())? {
                 let mut rest = Remainder::Known(tail);
-                let is_short = self.run_steps(text, list.templates, template.into(), &mut rest, &mut decoded);
+                let code = template.into();
+                let is_short =
+                    self.put_together(text, list.templates, code, &mut rest, &mut names, &mut decoded);
                 let local = decoded.bytes();
                 // A local part of letters and digits is its own key but for capitals.
                 if is_short.is_none() || !is_plain(local) || is_same(local, key.local()) {

@@ -30,7 +30,9 @@
 
 mod addresses;
 mod ahead;
+mod decode;
 mod named;
+mod remainder;
 mod row_ref;
 mod short;
 mod words;
@@ -140,6 +142,8 @@ pub(crate) const NAME_COUNT: usize = SOURCE_COUNT / 2;
 #[derive(Debug)]
 pub(crate) struct Rows {
     pub(crate) row_size: usize,
+    /// Of a row, with what has to be readable behind it.
+    readable_size: usize,
     /// None where there is one schema.
     schema: Option<Field>,
     run: Option<Field>,
@@ -259,6 +263,7 @@ impl Rows {
         let schema = inside(spec.schema)?;
         Ok(Self {
             row_size,
+            readable_size: row_size.checked_add(bits::SLACK).ok_or_else(corrupt)?,
             schema: (spec.schema.width > 0).then_some(schema),
             run: spec.run.map(inside).transpose()?,
             schemas,

@@ -1,72 +1,98 @@
 //! Values of a row by the [short way](crate::segment::column::short).
 
+use super::remainder::Remainder;
 use super::{Codec, NAME_COUNT, Name, RowRef};
-use crate::segment::column::dictionary::{SLOT_DOMAINS, SLOT_NAMES};
+use crate::segment::column::dictionary::{OWN_SLUG, SLOT_DOMAINS, SLOT_NAMES};
 use crate::segment::column::short::{ShortText, Step};
-use crate::segment::column::{TemplateSet, TextCodec};
+use crate::segment::column::short_names::ShortNames;
+use crate::segment::column::{TemplateSet, TextCodec, digits};
 use crate::segment::last_values;
 use crate::segment::tails::take_part;
 
 /// A source that is not as usual is left to the long way, whatever the reason: that way reports it.
 type Usual = Option<()>;
 
-/// What is left of a column's part of the tail.
-pub(super) enum Remainder<'a> {
-    /// The part of the column with this number, not yet looked for: most values have none.
-    Of(usize),
-    /// This.
-    Known(&'a [u8]),
-}
-
-impl<'a> Remainder<'a> {
-    fn of(&mut self, row: &RowRef<'a>) -> Option<&mut &'a [u8]> {
-        if let Self::Of(number) = self {
-            *self = Self::Known(row.tail_at(*number).ok()?);
-        }
-        match self {
-            Self::Known(rest) => Some(rest),
-            Self::Of(_) => None,
-        }
-    }
-}
-
 impl<'a> RowRef<'a> {
     /// The primary address, if it is as usual.
     #[inline]
-    pub(crate) fn short_email(&self, out: &mut ShortText) -> Usual {
-        self.short_column(usize::from(self.schema.email?), out)
+    pub(crate) fn short_email(&self, names: &mut ShortNames, out: &mut ShortText) -> Usual {
+        self.short_column(usize::from(self.schema.email?), names, out)
     }
 
     /// The value of the column at `place` in the file, if it is made of names and as usual.
     #[inline]
-    pub(crate) fn short_value(&self, place: usize, out: &mut ShortText) -> Usual {
-        self.short_column(usize::from(*self.schema.by_place.get(place)?), out)
+    pub(crate) fn short_value(&self, place: usize, names: &mut ShortNames, out: &mut ShortText) -> Usual {
+        self.short_column(usize::from(*self.schema.by_place.get(place)?), names, out)
     }
 
-    /// The value of a column made of names, if it is as usual.
+    /// Makes `out` the value of a column made of names, if it is as usual. `names` are those of this person.
     #[inline]
-    pub(crate) fn short_column(&self, number: usize, out: &mut ShortText) -> Usual {
+    pub(crate) fn short_column(&self, number: usize, names: &mut ShortNames, out: &mut ShortText) -> Usual {
         let column = self.schema.columns.get(number)?;
         let code = column.code.read(self.bytes)?;
+        let mut remainder = Remainder::Of(number);
         match &column.codec {
             Codec::Template(templates) => {
-                self.run_steps(&column.text, templates, code, &mut Remainder::Of(number), out)
+                self.put_together(&column.text, templates, code, &mut remainder, names, out)
             }
             Codec::Address { templates, template_width, template_mask } => {
                 let template = code & template_mask;
                 let place = u64::from(self.run().ok()?.first_domain) + (code >> template_width);
                 // Read before the names are, so that it comes while they do.
-                let slot = *self.parts.view.mail_domains.slot_of::<SLOT_DOMAINS>(self.parts.bytes, place)?;
-                self.run_steps(&column.text, templates, template, &mut Remainder::Of(number), out)?;
-                out.push(b"@", 1)?;
-                out.push_domain(&slot)
+                let slot = self.parts.view.mail_domains.slot_of::<SLOT_DOMAINS>(self.parts.bytes, place)?;
+                self.put_together(&column.text, templates, template, &mut remainder, names, out)?;
+                out.push_domain(slot)
             }
             _ => None,
         }
     }
 
+    /// Makes `out` what a template makes of the names.
     #[inline]
-    pub(super) fn run_steps(
+    pub(super) fn put_together(
+        &self,
+        text: &TextCodec,
+        templates: &TemplateSet,
+        code: u64,
+        remainder: &mut Remainder<'a>,
+        names: &mut ShortNames,
+        out: &mut ShortText,
+    ) -> Usual {
+        if let Some(shape) = templates.shape(code)
+            && let Some(names) = names.get(|names| self.find_names(names))
+            && shape.is_told_by(names)
+        {
+            return shape.render(names, |count| digits::read(count, remainder.rest(self).ok()?).ok(), out);
+        }
+        out.clear();
+        self.run_steps(text, templates, code, remainder, out)
+    }
+
+    /// Sets given and family name, if they are short.
+    #[inline]
+    fn find_names(&self, names: &mut ShortNames) -> Usual {
+        self.find_name(0, names)?;
+        self.find_name(1, names)
+    }
+
+    #[inline]
+    fn find_name(&self, number: usize, names: &mut ShortNames) -> Usual {
+        let Some(name) = self.schema.names.get(number)? else {
+            names.set_none(number);
+            return Some(());
+        };
+        let code = name.code.read(self.bytes)?;
+        let (Some(dictionary), Some(place)) = (&name.dictionary, code.checked_sub(1)) else {
+            return self.rare_name(name, |text| names.set_text(number, text));
+        };
+        let slot = dictionary.slot_of::<SLOT_NAMES>(self.parts.bytes, place)?;
+        if usize::from(slot[0] & !OWN_SLUG) < SLOT_NAMES {
+            return names.set_slot(number, slot);
+        }
+        names.set_entry(number, dictionary.get(self.parts.bytes, place).ok()?)
+    }
+
+    fn run_steps(
         &self,
         text: &TextCodec,
         templates: &TemplateSet,
@@ -78,9 +104,9 @@ impl<'a> RowRef<'a> {
             match step {
                 Step::Name { name, is_slug, take } => self.push_name(*name, *is_slug, *take, out)?,
                 Step::Literal { size, bytes } => out.push(bytes, usize::from(*size))?,
-                Step::Digits(count) => out.push_digits(*count, remainder.of(self)?)?,
+                Step::Digits(count) => out.push_digits(*count, remainder.rest(self).ok()?)?,
                 Step::Text => {
-                    let stored = take_part(remainder.of(self)?).ok()?;
+                    let stored = take_part(remainder.rest(self).ok()?).ok()?;
                     out.push_text(text, stored)?;
                 }
             }
@@ -94,17 +120,13 @@ impl<'a> RowRef<'a> {
         let Some(name) = self.schema.names.get(usize::from(name) % NAME_COUNT)? else { return Some(()) };
         let code = name.code.read(self.bytes)?;
         let (Some(dictionary), Some(place)) = (&name.dictionary, code.checked_sub(1)) else {
-            return self.push_rare_name(name, is_slug, take, out);
+            return self.rare_name(name, |text| out.push_odd_name(text, is_slug, take));
         };
-        let slot = dictionary.slot_of::<SLOT_NAMES>(self.parts.bytes, place)?;
-        match out.push_name(slot, is_slug, take) {
-            Some(()) => Some(()),
-            None => out.push_far_name(dictionary.get(self.parts.bytes, place).ok()?, is_slug, take),
-        }
+        out.push_entry(dictionary.get(self.parts.bytes, place).ok()?, is_slug, take)
     }
 
-    /// Appends a name that stands in the tail.
-    fn push_rare_name(&self, name: &Name, is_slug: bool, take: u8, out: &mut ShortText) -> Usual {
+    /// What `read` makes of a name that stands in the tail.
+    fn rare_name<R>(&self, name: &Name, read: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
         let column = self.schema.columns.get(usize::from(name.column))?;
         if !matches!(column.codec, Codec::Dictionary { rest: false, .. } | Codec::Text) {
             return None;
@@ -117,7 +139,7 @@ impl<'a> RowRef<'a> {
                 let stored = take_part(&mut self.tail_at(usize::from(name.column)).ok()?).ok()?;
                 text.push_text(&column.text, stored)
             },
-            |text| out.push_odd_name(text, is_slug, take),
+            read,
         )
     }
 }

@@ -3,6 +3,7 @@
 use super::{Codec, RowRef};
 use crate::segment::Corrupt;
 use crate::segment::column::short::ShortText;
+use crate::segment::column::short_names::ShortNames;
 
 impl<'a> RowRef<'a> {
     /// [`RowRef::value`] as text.
@@ -21,7 +22,7 @@ impl<'a> RowRef<'a> {
         let short_way = matches!(column.codec, Codec::Template(_) | Codec::Address { .. });
         if short_way {
             short.clear();
-            if self.short_column(number, short).is_some() {
+            if self.short_column(number, &mut ShortNames::unknown(), short).is_some() {
                 return short.text().ok_or_else(not_utf8);
             }
         } else if let Some(entry) = self.entry(column, self.code(column)?)? {

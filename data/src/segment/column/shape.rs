@@ -1,0 +1,264 @@
+//! [`Shape`]: a template of two names as a few copies of fixed size, one after the other.
+//!
+//! Nearly all templates are given and family name, in either order, with a few letters before, between and behind
+//! them, sometimes with digits at the end. Taking such a template piece by piece is a loop whose every turn the
+//! processor guesses wrong, for the next person has another template: some ten wrong guesses a look-up, a third of
+//! its time. In a shape the pieces stand in fixed places, those that a template lacks are of size 0, and all
+//! templates run through the same instructions.
+//!
+//! ```text
+//! before · first name · between · second name · digits · behind
+//! ```
+//! What has another form, or [names](ShortNames) of more than 16 bytes, goes step by step
+//! ([`Step`](super::short::Step)); both give the same bytes.
+
+use super::piece::{DIGITS_MAX, Piece, TAKE_MAX};
+use super::short::{ALL, ShortText};
+use super::short_names::{NAME_MAX, ShortNames};
+use super::template::SOURCE_COUNT;
+
+/// Longest text before or between the names.
+const INNER_MAX: usize = 4;
+/// Longest text behind them.
+const BEHIND_MAX: usize = 14;
+/// Longest value.
+const SIZE_MAX: usize = INNER_MAX + NAME_MAX + INNER_MAX + NAME_MAX + DIGITS_MAX as usize + BEHIND_MAX;
+/// No place in a value is greater; so the places need no check.
+const PLACE_MASK: usize = 63;
+const _: () = assert!(SIZE_MAX <= PLACE_MASK);
+
+/// A template in its fixed form, one cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(crate) struct Shape {
+    before: Literal<INNER_MAX>,
+    between: Literal<INNER_MAX>,
+    behind: Literal<BEHIND_MAX>,
+    first: Part,
+    second: Part,
+    digits: u8,
+}
+
+/// The same in all values.
+#[derive(Clone, Copy, Debug)]
+struct Literal<const MAX: usize> {
+    bytes: [u8; MAX],
+    size: u8,
+}
+
+/// What is taken of a name.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    /// Of [`ShortNames`].
+    form: u8,
+    /// Letters; [`ALL`] for all of them, 0 where the template has no such name.
+    take: u8,
+    /// Whether letters are counted, so that each has to be a byte.
+    is_cut: bool,
+}
+
+impl Shape {
+    /// The fixed form of a template; `None` where it does not fit.
+    pub(super) fn of(pieces: &[Piece]) -> Option<Self> {
+        let names = u8::try_from(SOURCE_COUNT / 2).ok()?;
+        let mut shape = Self {
+            before: Literal::NONE,
+            between: Literal::NONE,
+            behind: Literal::NONE,
+            first: Part::NONE,
+            second: Part::NONE,
+            digits: 0,
+        };
+        let mut name_count = 0;
+        for piece in pieces {
+            let is_at_end = shape.digits > 0 || shape.behind.size > 0;
+            match piece {
+                Piece::Source { source, take } if *take <= TAKE_MAX && source % names < 2 && !is_at_end => {
+                    let form = 2 * (source % names) + u8::from(*source >= names);
+                    let take = if *take == 0 { ALL } else { *take };
+                    let place = [&mut shape.first, &mut shape.second].into_iter().nth(name_count)?;
+                    *place = Part { form, take, is_cut: take != ALL };
+                    name_count += 1;
+                }
+                Piece::Literal(literal) if is_at_end => shape.behind.set(literal)?,
+                Piece::Literal(literal) => match name_count {
+                    0 => shape.before.set(literal)?,
+                    1 => shape.between.set(literal)?,
+                    _ => shape.behind.set(literal)?,
+                },
+                Piece::Digits(count) if !is_at_end && *count <= DIGITS_MAX => shape.digits = *count,
+                _ => return None,
+            }
+        }
+        Some(shape)
+    }
+
+    /// Whether these names tell the value.
+    #[inline]
+    pub(crate) fn is_told_by(&self, names: &ShortNames) -> bool {
+        self.first.is_told_by(names) & self.second.is_told_by(names)
+    }
+
+    /// Makes `out` the value of these names, which [tell it](Self::is_told_by). `digits` takes so many digits off
+    /// the remainder.
+    #[inline]
+    pub(crate) fn render(
+        &self,
+        names: &ShortNames,
+        digits: impl FnOnce(u8) -> Option<[u8; DIGITS_MAX as usize]>,
+        out: &mut ShortText,
+    ) -> Option<()> {
+        out.clear();
+        let at = self.before.put(0, out);
+        let at = self.first.put(names, at, out);
+        let at = self.between.put(at, out);
+        let mut at = self.second.put(names, at, out);
+        if self.digits > 0 {
+            out.put_at(at & PLACE_MASK, digits(self.digits)?);
+            at += usize::from(self.digits);
+        }
+        let size = self.behind.put(at, out);
+        out.end_at(size);
+        Some(())
+    }
+}
+
+impl<const MAX: usize> Literal<MAX> {
+    const NONE: Self = Self { bytes: [0; MAX], size: 0 };
+
+    fn set(&mut self, text: &str) -> Option<()> {
+        if self.size > 0 {
+            return None;
+        }
+        self.bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        self.size = u8::try_from(text.len()).ok()?;
+        Some(())
+    }
+
+    #[inline]
+    fn put(&self, at: usize, out: &mut ShortText) -> usize {
+        out.put_at(at & PLACE_MASK, self.bytes);
+        at + usize::from(self.size)
+    }
+}
+
+impl Part {
+    const NONE: Self = Self { form: 0, take: 0, is_cut: false };
+
+    /// Whether this part can be taken by bytes.
+    #[inline]
+    fn is_told_by(self, names: &ShortNames) -> bool {
+        !(self.is_cut & names.form(self.form).is_wide)
+    }
+
+    #[inline]
+    fn put(self, names: &ShortNames, at: usize, out: &mut ShortText) -> usize {
+        let form = names.form(self.form);
+        out.put_at(at & PLACE_MASK, form.words[0].to_le_bytes());
+        out.put_at((at & PLACE_MASK) + 8, form.words[1].to_le_bytes());
+        at + usize::from(form.size.min(self.take))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::slug;
+    use super::super::template::{TemplateSet, TextStore};
+    use super::*;
+    use crate::segment::Corrupt;
+
+    /// Templates here have no text.
+    struct NoText;
+
+    impl TextStore for NoText {
+        fn encode(&self, _: &str, _: &mut Vec<u8>) {}
+
+        fn decode(&self, _: &[u8], _: &mut Vec<u8>) -> Result<(), Corrupt> {
+            Err(Corrupt::new("no text"))
+        }
+    }
+
+    fn piece() -> impl Strategy<Value = String> {
+        let source = (prop::sample::select(vec!["given", "family", "middle"]), any::<bool>(), 0_u8..6);
+        prop_oneof![
+            6 => source.prop_map(|(name, is_slug, take)| {
+                let slug = if is_slug { ".slug" } else { "" };
+                let take = if take == 0 || take > TAKE_MAX { String::new() } else { format!(":{take}") };
+                format!("{{{name}{slug}{take}}}")
+            }),
+            4 => prop::sample::select(vec![".", " ", ", ", "u", "ext-", " (Contractor)", "ü", "abcde"]).prop_map(str::to_owned),
+            1 => (1..=DIGITS_MAX).prop_map(|count| format!("{{digits:{count}}}")),
+        ]
+    }
+
+    fn name() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[A-Z][a-z]{0,12}",
+            "[A-Za-z]{15,18}",
+            "[A-Z]'[A-Z][a-z]{1,5}",
+            "[a-z0-9-]{0,6}",
+            "[A-Zäé李 ]{0,6}"
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2048))]
+        #[test]
+        fn a_shape_gives_what_its_template_gives_or_says_that_it_does_not(
+            pieces in prop::collection::vec(piece(), 1..6), given in name(), family in name(), number: u32,
+        ) {
+            let Ok(templates) = TemplateSet::parse(&[pieces.concat()]) else { return Ok(()) };
+            let Some(shape) = templates.shape(1) else { return Ok(()) };
+            let mut names = ShortNames::unknown();
+            let known = names.set_text(0, given.as_bytes()).and(names.set_text(1, family.as_bytes()));
+            if known.is_none() || !shape.is_told_by(&names) {
+                prop_assert!(given.len().max(family.len()) > NAME_MAX || !given.is_ascii() || !family.is_ascii());
+                return Ok(());
+            }
+            // Every number has one digit at least.
+            let remainder = (number % 10).to_le_bytes();
+            let source = |source: u8, take: u8, out: &mut Vec<u8>| {
+                let start = out.len();
+                let sources = [&given, &family, "", ""];
+                out.extend_from_slice(sources[usize::from(source) % 4].as_bytes());
+                if source >= 4 {
+                    slug::make(out, start);
+                }
+                if take > 0 {
+                    slug::take(out, start, take);
+                }
+                Ok(())
+            };
+            let mut expected = Vec::new();
+            templates.decode(1, source, &mut &remainder[..], &NoText, &mut expected).unwrap();
+            let mut made = ShortText::new();
+            let digits = |count| super::super::digits::read(count, &mut &remainder[..]).ok();
+            prop_assert!(shape.render(&names, digits, &mut made).is_some());
+            prop_assert_eq!(made.bytes(), expected);
+        }
+    }
+
+    #[test]
+    fn usual_templates_have_a_shape_and_others_have_none() {
+        for (template, has_shape) in [
+            ("{given.slug}.{family.slug}", true),
+            ("{given.slug:1}{family.slug}{digits:2}", true),
+            ("{family}, {given}", true),
+            ("{given} {family} (Contractor)", true),
+            ("u{digits:6}", true),
+            ("{family.slug}", true),
+            ("{given} {middle} {family}", false),
+            ("{given} {text}. {family}", false),
+            ("{title}{given.slug}", false),
+            ("{given}{family}{given}", false),
+            ("{digits:2}{given.slug}", false),
+            ("{given} (external) {family}", false),
+            ("{given} {family} (Contractor, abroad)", false),
+        ] {
+            let templates = TemplateSet::parse(&[template.to_owned()]).unwrap();
+            assert_eq!(templates.shape(1).is_some(), has_shape, "{template}");
+        }
+    }
+}

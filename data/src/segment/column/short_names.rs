@@ -1,0 +1,161 @@
+//! [`ShortNames`]: given and family name of a person and their slugs, as blocks of sixteen bytes.
+//!
+//! A name is copied as a block, however long it is, and only its size says where the next piece begins: a copy of just
+//! so many bytes is a call whose way the size decides, and the processor cannot foresee it.
+
+use super::dictionary::{Entry, OWN_SLUG, SLOT_NAMES};
+use super::slug;
+
+/// Longest name, and longest slug.
+pub(super) const NAME_MAX: usize = 16;
+/// A bit that makes lower case of a letter, and changes neither digits nor hyphens; in each byte of a word.
+const LOWER: u64 = 0x2020_2020_2020_2020;
+
+/// Given and family name of a person, once they were looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShortNames {
+    /// Given name, its slug, family name, its slug.
+    forms: [Form; FORM_COUNT],
+    are_known: bool,
+}
+
+pub(super) const FORM_COUNT: usize = 4;
+
+/// A name, or its slug.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form {
+    /// What is behind the name is not counted.
+    pub(super) words: [u64; 2],
+    pub(super) size: u8,
+    /// Whether letters may be of several bytes.
+    pub(super) is_wide: bool,
+}
+
+impl ShortNames {
+    /// Not yet looked for.
+    pub(crate) const fn unknown() -> Self {
+        Self { forms: [Form::NONE; FORM_COUNT], are_known: false }
+    }
+
+    /// Has them looked for again.
+    #[inline]
+    pub(crate) fn forget(&mut self) {
+        self.are_known = false;
+    }
+
+    /// The names, which `find` sets where they are not known; `None` where it does not.
+    #[inline]
+    pub(crate) fn get(&mut self, find: impl FnOnce(&mut Self) -> Option<()>) -> Option<&Self> {
+        if !self.are_known {
+            find(self)?;
+            self.are_known = true;
+        }
+        Some(self)
+    }
+
+    /// There is no given (0) or family name (1): nothing, whatever is taken of it.
+    #[inline]
+    pub(crate) fn set_none(&mut self, number: usize) {
+        self.set(number, Form::NONE, Form::NONE);
+    }
+
+    /// Sets a name from its slot in a dictionary, if that holds all of it.
+    #[inline]
+    pub(crate) fn set_slot(&mut self, number: usize, slot: &[u8; SLOT_NAMES]) -> Option<()> {
+        let size = slot[0] & !OWN_SLUG;
+        if slot[0] & OWN_SLUG == 0 {
+            return self.set_text(number, slot.get(1..=usize::from(size))?);
+        }
+        let first = u64::from_le_bytes(*slot.get(1..)?.first_chunk()?);
+        let last = u64::from(u32::from_le_bytes(*slot.last_chunk()?) >> u8::BITS);
+        let name = Form { words: [first, last], size, is_wide: false };
+        self.set(number, name, Form { words: [first | LOWER, last | LOWER], ..name });
+        Some(())
+    }
+
+    /// Sets a name from its dictionary; `None` where it or its slug is longer.
+    pub(crate) fn set_entry(&mut self, number: usize, entry: Entry<'_>) -> Option<()> {
+        let name = Form::of(entry.text)?;
+        self.set(number, name, entry.slug.map_or_else(|| Some(name.slug()), Form::of)?);
+        Some(())
+    }
+
+    /// Sets a name that has no slug but that of the rule; `None` where it is longer.
+    pub(crate) fn set_text(&mut self, number: usize, text: &[u8]) -> Option<()> {
+        let name = Form::of(text)?;
+        self.set(number, name, name.slug());
+        Some(())
+    }
+
+    #[inline]
+    fn set(&mut self, number: usize, name: Form, slug: Form) {
+        let place = 2 * (number & 1);
+        self.forms[place] = name;
+        self.forms[place + 1] = slug;
+    }
+
+    /// The form with this number, any number.
+    #[inline]
+    pub(super) fn form(&self, number: u8) -> &Form {
+        &self.forms[usize::from(number) % FORM_COUNT]
+    }
+}
+
+impl Form {
+    const NONE: Self = Self { words: [0; 2], size: 0, is_wide: false };
+
+    fn of(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; NAME_MAX];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        let words = [*bytes.first_chunk()?, *bytes.last_chunk()?].map(u64::from_le_bytes);
+        Some(Self { words, size: u8::try_from(text.len()).ok()?, is_wide: !text.is_ascii() })
+    }
+
+    /// The slug that the [rule](slug) gives this name.
+    fn slug(&self) -> Self {
+        let mut made = Self::NONE;
+        if self.is_wide {
+            return made;
+        }
+        for place in 0..self.size {
+            let byte =
+                slug::of_ascii(self.words[usize::from(place >> 3) & 1].to_le_bytes()[usize::from(place & 7)]);
+            if byte != 0 {
+                made.words[usize::from(made.size >> 3) & 1] |= u64::from(byte) << (8 * (made.size & 7));
+                made.size += 1;
+            }
+        }
+        made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(form: &Form) -> Vec<u8> {
+        let bytes = form.words.map(u64::to_le_bytes).concat();
+        bytes[..usize::from(form.size)].to_vec()
+    }
+
+    proptest! {
+        #[test]
+        fn short_names_have_the_slugs_of_the_rule_and_long_ones_are_left(
+            name in prop_oneof!["[A-Za-z]{0,16}", "[A-Za-z' 0-9.-]{0,18}", "[a-zäß李 -]{0,8}"],
+            own in prop::option::of("[a-z]{0,18}"),
+        ) {
+            let mut names = ShortNames::unknown();
+            let is_short = name.len() <= NAME_MAX && own.as_ref().is_none_or(|own| own.len() <= NAME_MAX);
+            let entry = Entry { text: name.as_bytes(), slug: own.as_deref().map(str::as_bytes) };
+            prop_assert_eq!(names.set_entry(1, entry).is_some(), is_short);
+            if is_short {
+                let by_rule = slug::of(&name).to_vec();
+                prop_assert_eq!(text(names.form(2)), name.as_bytes());
+                prop_assert_eq!(text(names.form(3)), own.map_or(by_rule, String::into_bytes));
+                prop_assert_eq!(names.form(2).is_wide, !name.is_ascii());
+            }
+        }
+    }
+}

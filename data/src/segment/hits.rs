@@ -1,0 +1,184 @@
+//! [`Hits`]: whom a look-up met.
+
+use persondb_protocol::answer::Matched;
+use persondb_protocol::control::PEOPLE_COUNT_MAX;
+use smallvec::SmallVec;
+
+use super::{Corrupt, Parts, PersonRef};
+
+/// Most people in one answer: a mailbox that more people share is cut there.
+pub const HITS_MAX: usize = PEOPLE_COUNT_MAX as usize;
+
+/// One person that a look-up met.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit<'a> {
+    /// The person.
+    pub person: PersonRef<'a>,
+    /// By which key.
+    pub matched: Matched,
+}
+
+/// Everybody that a look-up met, strongest match first; empty = definitely absent. Two fit without
+/// allocation.
+///
+/// All of them stand in one segment, so it is named once: an answer is moved several times on its way to
+/// whoever asked.
+#[derive(Clone, Debug, Default)]
+pub struct Hits<'a> {
+    /// None before the first of them.
+    parts: Option<Parts<'a>>,
+    people: SmallVec<[Met; 2]>,
+    cut: bool,
+}
+
+/// What tells a [`Hit`] apart in its segment.
+#[derive(Clone, Copy, Debug)]
+struct Met {
+    ordinal: u32,
+    schema: u16,
+    matched: Matched,
+}
+
+/// Iterator over [`Hits`].
+#[derive(Clone, Debug)]
+pub struct HitsIter<'h, 'a> {
+    parts: Option<Parts<'a>>,
+    people: std::slice::Iter<'h, Met>,
+}
+
+impl<'a> Hits<'a> {
+    /// How many.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.people.len()
+    }
+
+    /// Whether nobody was met.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.people.is_empty()
+    }
+
+    /// Whoever was met by the strongest match.
+    #[inline]
+    #[must_use]
+    pub fn first(&self) -> Option<Hit<'a>> {
+        self.iter().next()
+    }
+
+    /// All of them.
+    #[inline]
+    #[must_use]
+    pub fn iter(&self) -> HitsIter<'_, 'a> {
+        HitsIter { parts: self.parts, people: self.people.iter() }
+    }
+
+    /// Whether several people answer the question, also where the list was cut to one.
+    #[inline]
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.cut || self.people.len() > 1
+    }
+
+    /// Whose list was cut before anybody was on it: too many share the key to tell who they are.
+    pub(crate) fn of_too_many() -> Self {
+        Self { cut: true, ..Self::default() }
+    }
+
+    /// One person.
+    #[inline]
+    pub(super) fn of_one(hit: Hit<'a>) -> Self {
+        let (parts, met) = Met::of(hit);
+        let mut people = SmallVec::new();
+        people.push(met);
+        Self { parts: Some(parts), people, cut: false }
+    }
+
+    /// Keeps those who are wanted.
+    pub(crate) fn retain(
+        &mut self,
+        mut is_wanted: impl FnMut(&Hit<'a>) -> Result<bool, Corrupt>,
+    ) -> Result<(), Corrupt> {
+        let Some(parts) = self.parts else { return Ok(()) };
+        let mut result = Ok(());
+        self.people.retain(|met| match is_wanted(&met.hit(parts)) {
+            Ok(is_wanted) => is_wanted,
+            Err(error) => {
+                result = Err(error);
+                false
+            }
+        });
+        result
+    }
+
+    /// Adds a person once: several of their keys may propose them. When there is no more room the weakest
+    /// match gives way.
+    pub(super) fn push(&mut self, hit: Hit<'a>) {
+        let (parts, met) = Met::of(hit);
+        self.parts = Some(parts);
+        if self.people.iter().any(|known| known.ordinal == met.ordinal) {
+            return;
+        }
+        if self.people.len() < HITS_MAX {
+            self.people.push(met);
+            return;
+        }
+        self.cut = true;
+        let weakest = self.people.iter_mut().max_by_key(|known| known.matched);
+        if let Some(weakest) = weakest.filter(|weakest| weakest.matched > met.matched) {
+            *weakest = met;
+        }
+    }
+
+    /// Puts the strongest match first.
+    pub(super) fn sort(&mut self) {
+        if self.people.len() > 1 {
+            self.people.sort_by_key(|met| (met.matched, met.ordinal));
+        }
+    }
+
+    /// Keeps the first so many.
+    pub(super) fn cut_to(&mut self, limit: usize) {
+        self.cut |= self.people.len() > limit;
+        self.people.truncate(limit);
+    }
+}
+
+impl Met {
+    #[inline]
+    fn of(hit: Hit<'_>) -> (Parts<'_>, Self) {
+        let (parts, ordinal, schema) = hit.person.into_parts();
+        (parts, Self { ordinal, schema, matched: hit.matched })
+    }
+
+    #[inline]
+    fn hit(self, parts: Parts<'_>) -> Hit<'_> {
+        Hit { person: PersonRef::from_parts(parts, self.ordinal, self.schema), matched: self.matched }
+    }
+}
+
+impl<'h, 'a> IntoIterator for &'h Hits<'a> {
+    type Item = Hit<'a>;
+    type IntoIter = HitsIter<'h, 'a>;
+
+    fn into_iter(self) -> HitsIter<'h, 'a> {
+        self.iter()
+    }
+}
+
+impl<'a> Iterator for HitsIter<'_, 'a> {
+    type Item = Hit<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Hit<'a>> {
+        Some(self.people.next()?.hit(self.parts?))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.people.size_hint()
+    }
+}
+
+impl ExactSizeIterator for HitsIter<'_, '_> {}
