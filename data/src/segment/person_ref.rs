@@ -220,8 +220,9 @@ impl<'a> PersonRef<'a> {
         scratch: &mut Vec<u8>,
         mut visit: impl FnMut(&'a str, &str),
     ) -> Result<(), Corrupt> {
+        let headers = self.schema().headers();
         self.row()?.for_each(scratch, |place, value| {
-            if let Some(header) = self.schema().headers().get(place) {
+            if let Some(header) = headers.get(place) {
                 visit(header, value);
             }
             Ok(())

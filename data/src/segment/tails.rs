@@ -80,7 +80,7 @@ impl<'a> Tails<'a> {
         let line = line.ok_or_else(|| Corrupt::new("no such tail"))?;
         let place = ordinal as usize % LINE_COUNT;
         let mut start = usize::try_from(line.start.get()).map_err(|_| beyond())?;
-        match sum_before(&line.sizes, place) {
+        match sum_before(line, place) {
             Some(sizes) => start = start.checked_add(sizes).ok_or_else(beyond)?,
             None => {
                 for &size in &line.sizes[..place] {
@@ -106,23 +106,22 @@ impl<'a> Tails<'a> {
 ///
 /// All of them are read, sixteen at a time, wherever the place is: how many count cannot be foreseen.
 #[inline]
-fn sum_before(sizes: &[u8; LINE_COUNT], place: usize) -> Option<usize> {
+fn sum_before(line: &Line, place: usize) -> Option<usize> {
     const PAIRS: u64 = 0x00ff_00ff_00ff_00ff;
+    const NUMBERS: u8x16 = u8x16::new([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+    let bytes: &[u8; 64] = line.as_bytes().first_chunk()?;
     let end = u8x16::splat(u8::try_from(place).ok()?);
-    let (chunks, rest) = sizes.as_chunks::<16>();
-    let mut last = [0; 16];
-    last.get_mut(..rest.len())?.copy_from_slice(rest);
     let (mut sums, mut is_long) = (0_u64, u8x16::ZERO);
-    let mut numbers = u8x16::new([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
-    for chunk in chunks.iter().chain([&last]) {
+    for (chunk, step) in bytes.as_chunks::<16>().0.iter().zip(0_u8..) {
+        // The start of the line stands before the sizes: its numbers are beyond any place.
+        let numbers = NUMBERS + u8x16::splat((16 * step).wrapping_sub(8));
         let counted = u8x16::new(*chunk) & numbers.simd_lt(end);
         is_long |= counted.simd_eq(u8x16::splat(LONG));
         for word in counted.to_array().as_chunks().0 {
             // Eight words of four sums of two bytes each stay below 16 bits.
             let word = u64::from_le_bytes(*word);
-            sums += (word & PAIRS) + (word >> 8 & PAIRS);
+            sums = sums.wrapping_add((word & PAIRS).wrapping_add(word >> 8 & PAIRS));
         }
-        numbers += u8x16::splat(16);
     }
     let total = sums.wrapping_mul(0x0001_0001_0001_0001) >> 48;
     if is_long.any() { None } else { usize::try_from(total).ok() }

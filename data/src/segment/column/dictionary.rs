@@ -126,19 +126,25 @@ impl Dictionary {
         Ok(true)
     }
 
-    /// Appends a value. A short one is copied with its whole slot and cut, which needs no loop.
-    #[inline]
+    /// Appends a value.
     pub(crate) fn append(&self, segment: &[u8], code: u64, out: &mut Vec<u8>) -> Result<(), Corrupt> {
-        if let Some(slot) = self.slot_of::<SLOT_NAMES>(segment, code)
-            && usize::from(slot[0] & !OWN_SLUG) < SLOT_NAMES
-        {
-            let end = out.len() + usize::from(slot[0] & !OWN_SLUG);
-            out.extend_from_slice(&slot[1..]);
-            out.truncate(end);
-            return Ok(());
-        }
         out.extend_from_slice(self.get(segment, code)?.text);
         Ok(())
+    }
+
+    /// Appends a value that stands in its slot: the whole slot is copied and cut, which needs no loop. `None` where it
+    /// does not.
+    #[inline]
+    pub(crate) fn append_slot(&self, segment: &[u8], code: u64, out: &mut Vec<u8>) -> Option<()> {
+        let slot = self.slot_of::<SLOT_NAMES>(segment, code)?;
+        let size = usize::from(slot[0] & !OWN_SLUG);
+        if size >= SLOT_NAMES {
+            return None;
+        }
+        let end = out.len() + size;
+        out.extend_from_slice(&slot[1..]);
+        out.truncate(end);
+        Some(())
     }
 
     /// The value with this code, from 0, in the bytes of the segment. O(1), one cache line for short ones.

@@ -164,6 +164,7 @@ impl Part {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::dictionary::Entry;
     use super::super::slug;
     use super::super::template::{TemplateSet, TextStore};
     use super::*;
@@ -212,7 +213,8 @@ mod tests {
             let Ok(templates) = TemplateSet::parse(&[pieces.concat()]) else { return Ok(()) };
             let Some(shape) = templates.shape(1) else { return Ok(()) };
             let mut names = ShortNames::unknown();
-            let known = names.set_text(0, given.as_bytes()).and(names.set_text(1, family.as_bytes()));
+            let mut set = |number, name: &str| names.set_entry(number, Entry { text: name.as_bytes(), slug: None });
+            let known = set(0, &given).and(set(1, &family));
             if known.is_none() || !shape.is_told_by(&names) {
                 prop_assert!(given.len().max(family.len()) > NAME_MAX || !given.is_ascii() || !family.is_ascii());
                 return Ok(());

@@ -83,6 +83,15 @@ impl ShortText {
         self.bytes.get(..self.size).unwrap_or_default()
     }
 
+    /// The first bytes, and how many of them are meant; `None` where the text is longer.
+    #[inline]
+    pub(super) fn begin<const SIZE: usize>(&self) -> Option<(&[u8; SIZE], usize)> {
+        if self.size > SIZE {
+            return None;
+        }
+        Some((self.bytes.first_chunk()?, self.size))
+    }
+
     /// The same as text; `None` where it is not UTF-8.
     #[inline]
     pub(crate) fn text(&self) -> Option<&str> {

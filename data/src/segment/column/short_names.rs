@@ -3,7 +3,10 @@
 //! A name is copied as a block, however long it is, and only its size says where the next piece begins: a copy of just
 //! so many bytes is a call whose way the size decides, and the processor cannot foresee it.
 
+use wide::u8x16;
+
 use super::dictionary::{Entry, OWN_SLUG, SLOT_NAMES};
+use super::short::ShortText;
 use super::slug;
 
 /// Longest name, and longest slug.
@@ -63,13 +66,13 @@ impl ShortNames {
     #[inline]
     pub(crate) fn set_slot(&mut self, number: usize, slot: &[u8; SLOT_NAMES]) -> Option<()> {
         let size = slot[0] & !OWN_SLUG;
-        if slot[0] & OWN_SLUG == 0 {
-            return self.set_text(number, slot.get(1..=usize::from(size))?);
-        }
         let first = u64::from_le_bytes(*slot.get(1..)?.first_chunk()?);
         let last = u64::from(u32::from_le_bytes(*slot.last_chunk()?) >> u8::BITS);
+        if slot[0] & OWN_SLUG == 0 {
+            return self.set_words(number, [first, last], size);
+        }
         let name = Form { words: [first, last], size, is_wide: false };
-        self.set(number, name, Form { words: [first | LOWER, last | LOWER], ..name });
+        self.set(number, name, name.lower());
         Some(())
     }
 
@@ -80,10 +83,18 @@ impl ShortNames {
         Some(())
     }
 
-    /// Sets a name that has no slug but that of the rule; `None` where it is longer.
-    pub(crate) fn set_text(&mut self, number: usize, text: &[u8]) -> Option<()> {
-        let name = Form::of(text)?;
-        self.set(number, name, name.slug());
+    /// Sets a name that has no slug but that of the rule, from a text that begins so; `None` where it is longer.
+    #[inline]
+    pub(crate) fn set_text(&mut self, number: usize, text: &ShortText) -> Option<()> {
+        let (block, size) = text.begin::<NAME_MAX>()?;
+        let words = [*block.first_chunk()?, *block.last_chunk()?].map(u64::from_le_bytes);
+        self.set_words(number, words, u8::try_from(size).ok()?)
+    }
+
+    #[inline]
+    fn set_words(&mut self, number: usize, words: [u64; 2], size: u8) -> Option<()> {
+        let name = Form::of_words(words, size)?;
+        self.set(number, name, if name.is_own_slug() { name.lower() } else { name.slug() });
         Some(())
     }
 
@@ -108,7 +119,39 @@ impl Form {
         let mut bytes = [0; NAME_MAX];
         bytes.get_mut(..text.len())?.copy_from_slice(text);
         let words = [*bytes.first_chunk()?, *bytes.last_chunk()?].map(u64::from_le_bytes);
-        Some(Self { words, size: u8::try_from(text.len()).ok()?, is_wide: !text.is_ascii() })
+        Self::of_words(words, u8::try_from(text.len()).ok()?)
+    }
+
+    /// `None` where it is longer. What is behind the name is cleared.
+    #[inline]
+    fn of_words(words: [u64; 2], size: u8) -> Option<Self> {
+        let bits = 8 * u32::from(size);
+        let kept = u128::MAX.checked_shr(u128::BITS.checked_sub(bits)?).unwrap_or(0);
+        let [first, last] = words.map(u128::from);
+        let word = (first | last << u64::BITS) & kept;
+        let (bytes, wide) = (word.to_le_bytes(), 0x8080_8080_8080_8080_8080_8080_8080_8080);
+        let words = [*bytes.first_chunk()?, *bytes.last_chunk()?].map(u64::from_le_bytes);
+        Some(Self { words, size, is_wide: word & wide != 0 })
+    }
+
+    /// Whether its slug is its [lower](Self::lower) case.
+    #[inline]
+    fn is_own_slug(&self) -> bool {
+        let [first, last] = self.words;
+        let bytes = u8x16::from((u128::from(first) | u128::from(last) << u64::BITS).to_le_bytes());
+        let among = |bytes: u8x16, first: u8, last: u8| {
+            (bytes - u8x16::splat(first)).simd_le(u8x16::splat(last - first))
+        };
+        let is_letter = among(bytes | u8x16::splat(0x20), b'a', b'z');
+        let is_other = among(bytes, b'0', b'9') | bytes.simd_eq(u8x16::splat(b'-'));
+        // What is behind the name is zero.
+        (is_letter | is_other | bytes.simd_eq(u8x16::ZERO)).all()
+    }
+
+    /// In lower case, of letters, digits and hyphens.
+    #[inline]
+    fn lower(&self) -> Self {
+        Self { words: self.words.map(|word| word | LOWER), ..*self }
     }
 
     /// The slug that the [rule](slug) gives this name.
@@ -148,6 +191,13 @@ mod tests {
         ) {
             let mut names = ShortNames::unknown();
             let is_short = name.len() <= NAME_MAX && own.as_ref().is_none_or(|own| own.len() <= NAME_MAX);
+            let mut whole = ShortText::new();
+            whole.push_slice(name.as_bytes()).unwrap();
+            prop_assert_eq!(names.set_text(0, &whole).is_some(), name.len() <= NAME_MAX);
+            if name.len() <= NAME_MAX {
+                prop_assert_eq!(text(names.form(0)), name.as_bytes());
+                prop_assert_eq!(text(names.form(1)), slug::of(&name).to_vec());
+            }
             let entry = Entry { text: name.as_bytes(), slug: own.as_deref().map(str::as_bytes) };
             prop_assert_eq!(names.set_entry(1, entry).is_some(), is_short);
             if is_short {

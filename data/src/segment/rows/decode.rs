@@ -29,14 +29,14 @@ impl<'a> RowRef<'a> {
         // The first part of all begins the tail.
         let mut tail = Remainder::Of(0);
         let mut names = last_values::with_names((self.parts.view.number, self.ordinal), |names| *names);
-        for (chunk, columns) in self.schema.columns.chunks(TOGETHER_MAX).enumerate() {
-            let email =
-                self.schema.email.map(|number| usize::from(number).wrapping_sub(chunk * TOGETHER_MAX));
+        let email = self.schema.email.and_then(|number| self.schema.columns.get(usize::from(number)));
+        for columns in self.schema.columns.chunks(TOGETHER_MAX) {
             let mut ends = [0; TOGETHER_MAX];
             scratch.clear();
-            for (number, (column, end)) in columns.iter().zip(&mut ends).enumerate() {
+            for (column, end) in columns.iter().zip(&mut ends) {
                 let code = self.code(column)?;
-                if email == Some(number) && self.append_compared_email(scratch) {
+                let is_email = email.is_some_and(|email| std::ptr::eq(email, column));
+                if is_email && self.append_compared_email(scratch) {
                     if column.codec.has_part(code) {
                         column.codec.skip(code, tail.rest(self)?)?;
                     }
@@ -45,12 +45,12 @@ impl<'a> RowRef<'a> {
                 }
                 *end = scratch.len();
             }
-            let text = utf8(scratch)?;
-            let mut start = 0;
+            let (mut rest, mut start) = (utf8(scratch)?, 0);
             for (column, &end) in columns.iter().zip(&ends) {
                 // Each value has to be UTF-8 by itself, not only all of them together.
-                visit(column.place, text.get(start..end).ok_or_else(not_utf8)?)?;
-                start = end;
+                let (value, behind) = rest.split_at_checked(end - start).ok_or_else(not_utf8)?;
+                visit(column.place, value)?;
+                (rest, start) = (behind, end);
             }
         }
         Ok(())
@@ -91,13 +91,16 @@ impl<'a> RowRef<'a> {
         out: &mut Vec<u8>,
     ) -> Result<(), Corrupt> {
         match &column.codec {
-            Codec::Dictionary { dictionary, rest: false } if code != 0 => {
-                dictionary.append(self.parts.bytes, code - 1, out)
+            Codec::Dictionary { dictionary, rest }
+                if code & u64::from(*rest) == 0 && (*rest || code != 0) =>
+            {
+                // No entry is the empty value.
+                let Some(place) = (code >> u8::from(*rest)).checked_sub(1) else { return Ok(()) };
+                match dictionary.append_slot(self.parts.bytes, place, out) {
+                    Some(()) => Ok(()),
+                    None => dictionary.append(self.parts.bytes, place, out),
+                }
             }
-            Codec::Dictionary { dictionary, rest: true } if code & 1 == 0 => match code >> 1 {
-                0 => Ok(()),
-                place => dictionary.append(self.parts.bytes, place - 1, out),
-            },
             Codec::Empty => Ok(()),
             _ => self.decode_made(column, code, tail, names, out),
         }

@@ -83,7 +83,9 @@ impl<'a> RowRef<'a> {
         };
         let code = name.code.read(self.bytes)?;
         let (Some(dictionary), Some(place)) = (&name.dictionary, code.checked_sub(1)) else {
-            return self.rare_name(name, |text| names.set_text(number, text));
+            let mut text = ShortText::new();
+            self.read_rare_name(name, &mut text)?;
+            return names.set_text(number, &text);
         };
         let slot = dictionary.slot_of::<SLOT_NAMES>(self.parts.bytes, place)?;
         if usize::from(slot[0] & !OWN_SLUG) < SLOT_NAMES {
@@ -127,19 +129,18 @@ impl<'a> RowRef<'a> {
 
     /// What `read` makes of a name that stands in the tail.
     fn rare_name<R>(&self, name: &Name, read: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
+        // Display name and address are made of the same names.
+        let of = (self.parts.view.number, self.ordinal, name.column);
+        last_values::with_name(of, |text| self.read_rare_name(name, text), read)
+    }
+
+    /// Appends a name that stands in the tail.
+    fn read_rare_name(&self, name: &Name, out: &mut ShortText) -> Usual {
         let column = self.schema.columns.get(usize::from(name.column))?;
         if !matches!(column.codec, Codec::Dictionary { rest: false, .. } | Codec::Text) {
             return None;
         }
-        // Display name and address are made of the same names.
-        let of = (self.parts.view.number, self.ordinal, name.column);
-        last_values::with_name(
-            of,
-            |text| {
-                let stored = take_part(&mut self.tail_at(usize::from(name.column)).ok()?).ok()?;
-                text.push_text(&column.text, stored)
-            },
-            read,
-        )
+        let stored = take_part(&mut self.tail_at(usize::from(name.column)).ok()?).ok()?;
+        out.push_text(&column.text, stored)
     }
 }
