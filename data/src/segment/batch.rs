@@ -140,7 +140,7 @@ impl<B: Prefetch> Segment<B> {
     #[inline]
     pub(crate) fn ask_for_parts(&self, probe: &Probe) {
         for ordinal in probe.ordinals() {
-            if let Ok(row) = RowRef::open(self.parts(), ordinal) {
+            if let Some(row) = RowRef::find(self.parts(), ordinal) {
                 // It says whether the row was as usual; the look-up finds that out for itself.
                 let _ = row.prefetch(&self.bytes);
             }

@@ -3,7 +3,7 @@
 use persondb_protocol::answer::{DomainFact, Matched, Person, Reason, Unavailable};
 use smallvec::SmallVec;
 
-use super::person_ref::FirstLook;
+use super::compared::FirstLook;
 use super::scratch::with_scratch;
 use super::{Ambiguity, Corrupt, Fields, Hit, Hits, KeyHasher, Parts, PersonRef, Segment, is_dotless_domain};
 use crate::normalize::names::{Name, for_each_equal_key};

@@ -12,7 +12,7 @@
 //! | `key_index`, `key_index_builder`, `probe` | key hash → ordinals; the first buckets of a key |
 //! | `domains` | what is known of domains, by tenant |
 //! | `keys` | which keys a person has: one function for builder and reader |
-//! | `lookup`, `batch`, `hits` | question → people, one or many |
+//! | `lookup`, `batch`, `compared`, `hits` | question → people, one or many |
 //! | `domain_lookup`, `evidence` | domain → what is known of it; what matching a message asks |
 //! | `named` | a name → who may bear it, in stages |
 //! | `scratch`, `last_values`, `kept` | values while they are compared; address and names that were decoded last; what stays between messages |
@@ -26,6 +26,7 @@
 
 mod batch;
 pub(crate) mod column;
+mod compared;
 mod domain_lookup;
 mod domains;
 mod evidence;

@@ -11,6 +11,7 @@ use persondb_protocol::answer::{AccountStatus, Kind, Matched};
 use persondb_protocol::matching::{MatchedField, PartyPerson};
 
 use super::column::short::ShortText;
+use super::column::short_names::ShortNames;
 use super::known_words::{Known, KnownWords};
 use super::meta::Columns;
 use super::rows::RowRef;
@@ -50,6 +51,8 @@ impl Buffers {
 #[derive(Debug)]
 pub(crate) struct OpenPerson<'a, 'b> {
     row: RowRef<'a>,
+    /// Its names, once they were looked for.
+    names: ShortNames,
     columns: &'a Columns,
     buffers: &'b mut Buffers,
 }
@@ -69,7 +72,7 @@ impl<'a> PersonRef<'a> {
     pub(crate) fn open<'b>(&self, buffers: &'b mut Buffers) -> Result<OpenPerson<'a, 'b>, Corrupt> {
         let row = self.row()?;
         buffers.words.turn_to((self.segment_number(), row.schema_number()));
-        Ok(OpenPerson { row, columns: self.schema(), buffers })
+        Ok(OpenPerson { row, names: ShortNames::unknown(), columns: self.schema(), buffers })
     }
 }
 
@@ -310,12 +313,14 @@ impl OpenPerson<'_, '_> {
     }
 
     fn value(&mut self, place: u16) -> Result<&str, Corrupt> {
-        self.row.text(place, &mut self.buffers.short, &mut self.buffers.long)
+        let Buffers { short, long, .. } = &mut *self.buffers;
+        self.row.text(place, &mut self.names, short, long)
     }
 
     #[inline]
     fn bytes(&mut self, place: u16) -> Result<&[u8], Corrupt> {
-        self.row.value(usize::from(place), &mut self.buffers.short, &mut self.buffers.long)
+        let Buffers { short, long, .. } = &mut *self.buffers;
+        self.row.value(usize::from(place), &mut self.names, short, long)
     }
 }
 

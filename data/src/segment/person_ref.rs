@@ -11,7 +11,6 @@ use super::scratch::{Decoded, Scratch, with_scratch};
 use super::{Corrupt, Fields, Ordinal, Parts, last_values};
 use crate::input::values::is_guest_name;
 use crate::input::{self, Canonical};
-use crate::normalize::{AddressKey, equals_lower, is_usual_address};
 
 /// One person in a segment. Copying it copies a few words.
 ///
@@ -19,20 +18,9 @@ use crate::normalize::{AddressKey, equals_lower, is_usual_address};
 /// `read…` functions do that in the caller's buffer and allocate nothing once it is large enough.
 #[derive(Clone, Copy, Debug)]
 pub struct PersonRef<'a> {
-    parts: Parts<'a>,
-    ordinal: u32,
+    pub(super) parts: Parts<'a>,
+    pub(super) ordinal: u32,
     schema: u16,
-}
-
-/// What the primary address and the domains tell of a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FirstLook {
-    /// It is the primary address.
-    IsPrimary,
-    /// It is none of theirs.
-    IsNot,
-    /// Their addresses have to be compared.
-    MayBe,
 }
 
 /// Whether other people answer the same question.
@@ -285,54 +273,6 @@ impl<'a> PersonRef<'a> {
         RowRef::open(self.parts, self.ordinal)
     }
 
-    /// The person with this ordinal, if this is their primary address and as usual: nearly every look-up that finds
-    /// somebody ends here.
-    #[inline]
-    pub(super) fn of_usual_primary(parts: Parts<'a>, ordinal: u32, key: &AddressKey<'_>) -> Option<Self> {
-        let row = RowRef::find(parts, ordinal)?;
-        let of = (parts.view.number, ordinal);
-        let is_primary = last_values::keep(
-            of,
-            |names, email| row.short_email(names, email),
-            |email| equals_key(email, key),
-        );
-        (is_primary == Some(true)).then(|| Self::of_row(&row))
-    }
-
-    /// Opens the person with this ordinal and tells what the address is to them, as far as it can be told
-    /// without looking at all their addresses.
-    #[inline]
-    pub(super) fn compared(
-        parts: Parts<'a>,
-        ordinal: u32,
-        key: &AddressKey<'_>,
-    ) -> Result<(Self, FirstLook), Corrupt> {
-        let row = RowRef::open(parts, ordinal)?;
-        let person = Self { parts, ordinal, schema: row.schema_number() };
-        // Known from the ordinal: found while the row is still on its way.
-        row.run()?;
-        let mut is_other = false;
-        let kept = last_values::keep(
-            (parts.view.number, ordinal),
-            |names, email| row.short_email(names, email),
-            |email| {
-                let is_primary = equals_key(email, key);
-                // Another that is its own key but for capitals; what else is written otherwise may be the same.
-                is_other = !is_primary && std::str::from_utf8(email).is_ok_and(is_usual_address);
-                is_primary
-            },
-        );
-        let is_primary = match kept {
-            Some(is_primary) => is_primary,
-            None => person.is_long_primary(key)?,
-        };
-        if is_primary {
-            return Ok((person, FirstLook::IsPrimary));
-        }
-        let may_be = (!is_other && row.email_may_have_domain(key.domain())?) || row.others_may_have(key)?;
-        Ok((person, if may_be { FirstLook::MayBe } else { FirstLook::IsNot }))
-    }
-
     /// Decodes some columns to look at them as fields.
     pub(super) fn decode<'s>(&self, places: &[u16], scratch: &'s mut Scratch) -> Result<Decoded<'s>, Corrupt>
     where
@@ -346,30 +286,6 @@ impl<'a> PersonRef<'a> {
             scratch.end(place, start);
         }
         scratch.fields(self.schema())
-    }
-
-    /// Whether this is the primary address, for one that the short way does not know.
-    fn is_long_primary(&self, key: &AddressKey<'_>) -> Result<bool, Corrupt> {
-        with_scratch(|scratch| {
-            scratch.clear();
-            self.row()?.read_email(&mut scratch.bytes)?;
-            let (of, email) = ((self.parts.view.number, self.ordinal), &scratch.bytes);
-            let kept =
-                last_values::keep(of, |_, text| text.push_slice(email), |email| equals_key(email, key));
-            Ok(kept.unwrap_or_else(|| equals_key(email, key)))
-        })
-    }
-
-    /// Reads the address that the look-up has just decoded to compare it, where it is still there. It equals
-    /// a key, so there is nothing around it.
-    #[inline]
-    fn read_compared_email(&self, out: &mut String) -> Result<bool, Corrupt> {
-        last_values::read_to((self.parts.view.number, self.ordinal), out)
-    }
-
-    /// What `read` makes of the address that the look-up has just compared, if it is still there.
-    pub(crate) fn compared_email<R>(&self, read: impl FnOnce(&str) -> R) -> Result<Option<R>, Corrupt> {
-        last_values::read_text((self.parts.view.number, self.ordinal), read)
     }
 
     fn place(&self, header: &str) -> Option<usize> {
@@ -447,13 +363,6 @@ fn cut(value: Cow<'_, str>, part: impl Fn(&str) -> &str) -> Cow<'_, str> {
             if cut.len() == value.len() { Cow::Owned(value) } else { Cow::Owned(cut.to_owned()) }
         }
     }
-}
-
-/// Whether an address as it stands is that of the key, whatever its case. What is written otherwise than a key,
-/// with quotes or blanks, is not: that wants [`address_key_equals`](crate::normalize::address_key_equals).
-#[inline]
-fn equals_key(address: &[u8], key: &AddressKey<'_>) -> bool {
-    equals_lower(address, key.bytes())
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Corrupt> {

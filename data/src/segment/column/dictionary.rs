@@ -52,21 +52,6 @@ pub(crate) struct Entry<'a> {
     pub(crate) slug: Option<&'a [u8]>,
 }
 
-/// What of a short value is appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// All of it, whatever it is.
-    Whole,
-    /// The first `count` letters (0: all) of a value that is its own slug but for capitals, as they are or as in its
-    /// slug.
-    Letters {
-        /// In lower case.
-        is_slug: bool,
-        /// How many; 0 for all.
-        count: u8,
-    },
-}
-
 fn none() -> Corrupt {
     Corrupt::new("no such code in a dictionary")
 }
@@ -91,39 +76,6 @@ impl Dictionary {
         let end = count.checked_mul(slot_size).and_then(|size| section.start.checked_add(size));
         let end = end.filter(|&end| end <= section.end).ok_or_else(larger)?;
         Ok(Self { start: section.start, slot_size, count, texts: end..section.end })
-    }
-
-    /// Appends a value, or its first letters where `letters` is not 0, as far as its slot alone tells: `false`
-    /// and nothing appended where it does not. `IN` is the size of a slot's text, copied whole and cut.
-    #[inline]
-    pub(crate) fn append_short<const IN: usize>(
-        &self,
-        segment: &[u8],
-        code: u64,
-        form: Form,
-        out: &mut Vec<u8>,
-    ) -> Result<bool, Corrupt> {
-        let (&mark, text) = self.slot(segment, code)?.split_first().ok_or_else(none)?;
-        let Some(text) = text.first_chunk::<IN>() else { return Ok(false) };
-        let size = usize::from(mark & !OWN_SLUG);
-        if size > IN || (form != Form::Whole && mark & OWN_SLUG == 0) {
-            return Ok(false);
-        }
-        let mut text = *text;
-        let mut kept = size;
-        if let Form::Letters { is_slug, count } = form {
-            if is_slug {
-                // Its own slug, so this bit makes lower case of each; what is behind them is cut off.
-                text = text.map(|byte| byte | 0x20);
-            }
-            if count > 0 {
-                kept = kept.min(usize::from(count));
-            }
-        }
-        let end = out.len() + kept;
-        out.extend_from_slice(&text);
-        out.truncate(end);
-        Ok(true)
     }
 
     /// Appends a value.
@@ -273,15 +225,17 @@ mod tests {
                 let entry = dictionary.get(&bytes, code).unwrap();
                 prop_assert_eq!(entry.text, text.as_bytes());
                 prop_assert_eq!(entry.slug, slug.as_ref().map(String::as_bytes));
+                let mut whole = b"before".to_vec();
+                dictionary.append(&bytes, code, &mut whole).unwrap();
+                prop_assert_eq!(&whole[6..], text.as_bytes());
                 let mut short = b"before".to_vec();
-                if dictionary.append_short::<{ SLOT_NAMES - 1 }>(&bytes, code, Form::Whole, &mut short).unwrap() {
-                    prop_assert_eq!(&short[6..], text.as_bytes());
+                match dictionary.append_slot(&bytes, code, &mut short) {
+                    Some(()) => prop_assert_eq!(&short[6..], text.as_bytes()),
+                    None => prop_assert!(text.len() >= SLOT_NAMES || slug.is_some() || slot_size != SLOT_NAMES),
                 }
-                let mut short = Vec::new();
-                let form = Form::Letters { is_slug: true, count: 3 };
-                if dictionary.append_short::<{ SLOT_NAMES - 1 }>(&bytes, code, form, &mut short).unwrap() {
-                    let first: String = text.chars().take(3).collect();
-                    prop_assert_eq!(short, first.to_ascii_lowercase().into_bytes());
+                if let Some(slot) = dictionary.slot_of::<SLOT_NAMES>(&bytes, code)
+                    && slot[0] & OWN_SLUG != 0 && slot[0] != FAR
+                {
                     prop_assert!(slug::is_own(text.as_bytes()) && slug.is_none());
                 }
             }

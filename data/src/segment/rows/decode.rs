@@ -1,9 +1,7 @@
 //! Values of a row as bytes, put together at the end of a buffer: any value of any column.
 
 use super::remainder::Remainder;
-use super::row_ref::field;
-use super::{Codec, Column, NAME_COUNT, Name, RowRef, take_byte};
-use crate::segment::column::dictionary::{Form, SLOT_DOMAINS, SLOT_NAMES};
+use super::{Codec, Column, NAME_COUNT, RowRef, take_byte};
 use crate::segment::column::short::ShortText;
 use crate::segment::column::short_names::ShortNames;
 use crate::segment::column::{TemplateSet, TextCodec, slug};
@@ -203,11 +201,7 @@ impl<'a> RowRef<'a> {
     #[inline]
     fn push_domain(&self, run: Run, domain: u64, out: &mut Vec<u8>) -> Result<(), Corrupt> {
         let place = u64::from(run.first_domain).saturating_add(domain);
-        let domains = &self.parts.view.mail_domains;
-        if !domains.append_short::<{ SLOT_DOMAINS - 1 }>(self.parts.bytes, place, Form::Whole, out)? {
-            out.extend_from_slice(domains.get(self.parts.bytes, place)?.text);
-        }
-        Ok(())
+        self.parts.view.mail_domains.append(self.parts.bytes, place, out)
     }
 
     /// Appends what a template makes of the person's names.
@@ -233,30 +227,9 @@ impl<'a> RowRef<'a> {
     }
 
     /// Appends a name or a slug, or its first letters; nothing where there is none or the name is too long.
-    #[inline]
     fn push_source(&self, source: u8, take: u8, out: &mut Vec<u8>) -> Result<(), Corrupt> {
         let (name, is_slug) = (usize::from(source) % NAME_COUNT, usize::from(source) >= NAME_COUNT);
         let Some(name) = &self.schema.names[name] else { return Ok(()) };
-        if let Some(dictionary) = &name.dictionary
-            && let Some(place) = field(self.bytes, name.code)?.checked_sub(1)
-        {
-            // Names of up to 11 letters are nearly all.
-            let form = Form::Letters { is_slug, count: take };
-            if dictionary.append_short::<{ SLOT_NAMES - 1 }>(self.parts.bytes, place, form, out)? {
-                return Ok(());
-            }
-        }
-        self.push_odd_source(name, is_slug, take, out)
-    }
-
-    /// The same for any name.
-    fn push_odd_source(
-        &self,
-        name: &Name,
-        is_slug: bool,
-        take: u8,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Corrupt> {
         let column = self.schema.columns.get(usize::from(name.column));
         let column = column.ok_or_else(|| Corrupt::new("no such column"))?;
         let start = out.len();

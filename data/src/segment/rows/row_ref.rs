@@ -95,10 +95,11 @@ impl<'a> RowRef<'a> {
     }
 
     /// The value of the column at `place` in the file, by the way that costs its store least: borrowed where it stands,
-    /// else put together in `short` or `long`.
+    /// else put together in `short` or `long`. `names` are those of this person.
     pub(crate) fn value<'b>(
         &self,
         place: usize,
+        names: &mut ShortNames,
         short: &'b mut ShortText,
         long: &'b mut Vec<u8>,
     ) -> Result<&'b [u8], Corrupt>
@@ -115,11 +116,10 @@ impl<'a> RowRef<'a> {
                     return Ok(entry.text);
                 }
             }
-            Codec::Template(_) | Codec::Address { .. } => {
-                short.clear();
-                if self.short_column(number, &mut ShortNames::unknown(), short).is_some() {
-                    return Ok(short.bytes());
-                }
+            Codec::Template(_) | Codec::Address { .. }
+                if self.short_column(number, names, short).is_some() =>
+            {
+                return Ok(short.bytes());
             }
             _ => {}
         }
@@ -213,6 +213,6 @@ fn no_row(ordinal: u32) -> Corrupt {
 }
 
 #[inline]
-pub(super) fn field(row: &[u8], field: Field) -> Result<u64, Corrupt> {
+fn field(row: &[u8], field: Field) -> Result<u64, Corrupt> {
     field.read(row).ok_or_else(|| Corrupt::new("field beyond its row"))
 }

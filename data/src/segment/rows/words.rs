@@ -10,6 +10,7 @@ impl<'a> RowRef<'a> {
     pub(crate) fn text<'b>(
         &self,
         place: u16,
+        names: &mut ShortNames,
         short: &'b mut ShortText,
         long: &'b mut Vec<u8>,
     ) -> Result<&'b str, Corrupt>
@@ -21,8 +22,7 @@ impl<'a> RowRef<'a> {
         let (number, column) = column.ok_or_else(|| Corrupt::new("no such column"))?;
         let short_way = matches!(column.codec, Codec::Template(_) | Codec::Address { .. });
         if short_way {
-            short.clear();
-            if self.short_column(number, &mut ShortNames::unknown(), short).is_some() {
+            if self.short_column(number, names, short).is_some() {
                 return short.text().ok_or_else(not_utf8);
             }
         } else if let Some(entry) = self.entry(column, self.code(column)?)? {
