@@ -72,8 +72,7 @@ impl<'a> PersonRef<'a> {
             scratch.clear();
             self.row()?.read_email(&mut scratch.bytes)?;
             let (of, email) = ((self.parts.view.number, self.ordinal), &scratch.bytes);
-            let kept =
-                last_values::keep(of, |_, text| text.push_slice(email), |email| equals_key(email, key));
+            let kept = last_values::keep(of, |_, text| text.set(email), |email| equals_key(email, key));
             Ok(kept.unwrap_or_else(|| equals_key(email, key)))
         })
     }

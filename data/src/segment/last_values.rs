@@ -17,7 +17,9 @@ const NAME_COUNT: usize = 2;
 thread_local! {
     static NAMES: RefCell<[LastName; NAME_COUNT]> =
         const { RefCell::new([const { LastName { of: (0, 0, 0), text: ShortText::new() } }; NAME_COUNT]) };
-    static LAST: RefCell<LastEmail> = const { RefCell::new(LastEmail { of: (0, 0), text: ShortText::new(), names: ShortNames::unknown() }) };
+    static LAST: RefCell<LastEmail> = const {
+        RefCell::new(LastEmail { of: (0, 0), text: ShortText::new(), names: ShortNames::unknown() })
+    };
 }
 
 #[derive(Debug)]
@@ -42,7 +44,7 @@ pub(super) fn segment_number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Has `fill` put together the address of a person, and keeps it if `is_meant`. `None` where `fill` gives up.
+/// Has `fill` make the text, whatever it was, the address of a person, and keeps it if `is_meant`. `None` where `fill` gives up.
 #[inline]
 pub(super) fn keep(
     of: (u64, u32),
@@ -51,7 +53,6 @@ pub(super) fn keep(
 ) -> Option<bool> {
     LAST.with_borrow_mut(|last| {
         last.of = (0, 0);
-        last.text.clear();
         last.names.forget();
         fill(&mut last.names, &mut last.text)?;
         let is_meant = is_meant(last.text.bytes());

@@ -2,9 +2,9 @@
 //!
 //! Nearly all templates are given and family name, in either order, with a few letters before, between and behind
 //! them, sometimes with digits at the end. Taking such a template piece by piece is a loop whose every turn the
-//! processor guesses wrong, for the next person has another template: some ten wrong guesses a look-up, a third of
-//! its time. In a shape the pieces stand in fixed places, those that a template lacks are of size 0, and all
-//! templates run through the same instructions.
+//! processor guesses wrong, for the next person has another template. In a shape the pieces stand in fixed places, those that a template lacks are of size 0, and all
+//! templates run through the same instructions: callgrind's predictor went from 23 wrong guesses a hit to 12 (address and display name,
+//! a million people).
 //!
 //! ```text
 //! before · first name · between · second name · digits · behind
@@ -99,7 +99,7 @@ impl Shape {
         self.first.is_told_by(names) & self.second.is_told_by(names)
     }
 
-    /// Makes `out` the value of these names, which [tell it](Self::is_told_by). `digits` takes so many digits off
+    /// Puts the value of these names, which [tell it](Self::is_told_by), into `out`, which is empty. `digits` takes so many digits off
     /// the remainder.
     #[inline]
     pub(crate) fn render(
@@ -108,7 +108,6 @@ impl Shape {
         digits: impl FnOnce(u8) -> Option<[u8; DIGITS_MAX as usize]>,
         out: &mut ShortText,
     ) -> Option<()> {
-        out.clear();
         let at = self.before.put(0, out);
         let at = self.first.put(names, at, out);
         let at = self.between.put(at, out);

@@ -1,9 +1,8 @@
 //! The short way to a value: put together on the stack, from pieces of fixed size.
 //!
-//! Nearly all display names and addresses are two names with a letter between them, and nearly all names stand
-//! whole in a slot of their dictionary. Copying the whole slot and counting only its letters takes two loads and
-//! two stores, where a copy of just so many bytes is a call. Whatever is longer, or otherwise than usual, goes the
-//! long way through [`TemplateSet::decode`](super::TemplateSet::decode): the two give the same bytes, which
+//! Nearly all display names and addresses are two names with a letter between them, and go through a
+//! [shape](super::shape). What has another form goes [`Step`] by step into the same buffer. Whatever is longer, or
+//! otherwise than usual, goes the long way through [`TemplateSet::decode`](super::TemplateSet::decode): all give the same bytes, which
 //! `data/tests/columns` proves.
 
 use super::dictionary::{Entry, OWN_SLUG, SLOT_DOMAINS};
@@ -146,6 +145,12 @@ impl ShortText {
     /// Appends text that is stored in this form.
     pub(crate) fn push_text(&mut self, codec: &TextCodec, stored: &[u8]) -> Option<()> {
         codec.decode_into(stored, self).ok()
+    }
+
+    /// Becomes these bytes.
+    pub(crate) fn set(&mut self, bytes: &[u8]) -> Option<()> {
+        self.clear();
+        self.push_slice(bytes)
     }
 
     /// Appends any bytes.

@@ -22,7 +22,7 @@ pub(crate) struct ShortNames {
     are_known: bool,
 }
 
-pub(super) const FORM_COUNT: usize = 4;
+const FORM_COUNT: usize = 4;
 
 /// A name, or its slug.
 #[derive(Clone, Copy, Debug)]

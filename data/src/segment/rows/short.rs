@@ -58,13 +58,13 @@ impl<'a> RowRef<'a> {
         names: &mut ShortNames,
         out: &mut ShortText,
     ) -> Usual {
+        out.clear();
         if let Some(shape) = templates.shape(code)
             && let Some(names) = names.get(|names| self.find_names(names))
             && shape.is_told_by(names)
         {
             return shape.render(names, |count| digits::read(count, remainder.rest(self).ok()?).ok(), out);
         }
-        out.clear();
         self.run_steps(text, templates, code, remainder, out)
     }
 
