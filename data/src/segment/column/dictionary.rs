@@ -134,6 +134,14 @@ impl Dictionary {
         self.start + code * self.slot_size
     }
 
+    /// Where in the segment the text of a code stands if its slot does not hold it, for prefetching: nothing branches
+    /// on a slot that is still on its way, so the processor goes on meanwhile.
+    #[inline]
+    pub(crate) fn far_offset(&self, segment: &[u8], code: u64) -> Option<usize> {
+        let (far, _) = Far::ref_from_prefix(segment.get(self.slot_offset(code)..)?).ok()?;
+        Some(self.texts.start.wrapping_add(far.offset.get() as usize).min(self.texts.end))
+    }
+
     /// At least [`SLOT_NAMES`] bytes.
     #[inline]
     fn slot<'a>(&self, segment: &'a [u8], code: u64) -> Result<&'a [u8], Corrupt> {
