@@ -232,6 +232,11 @@ mod tests {
             for (code, (text, slug)) in (0..).zip(&entries) {
                 let entry = dictionary.get(&bytes, code).unwrap();
                 prop_assert_eq!(entry.text, text.as_bytes());
+                let far = dictionary.far_offset(&bytes, code).unwrap();
+                if text.len() >= slot_size || slug.is_some() {
+                    prop_assert_eq!(&bytes[far..][..text.len()], text.as_bytes());
+                }
+                prop_assert!(far <= bytes.len());
                 prop_assert_eq!(entry.slug, slug.as_ref().map(String::as_bytes));
                 let mut whole = b"before".to_vec();
                 dictionary.append(&bytes, code, &mut whole).unwrap();

@@ -141,7 +141,8 @@ impl<'a> RowRef<'a> {
         field(self.bytes, column.code)
     }
 
-    fn tail(&self) -> Result<&'a [u8], Corrupt> {
+    /// What of the person has no room in the row.
+    pub(super) fn tail(&self) -> Result<&'a [u8], Corrupt> {
         if let Some(tail) = self.known_tail.get() {
             return Ok(tail);
         }
