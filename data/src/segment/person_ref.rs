@@ -333,11 +333,14 @@ impl<'a> PersonRef<'a> {
     #[inline]
     fn read_short(&self, place: usize, out: &mut String) -> Option<()> {
         let row = RowRef::find(self.parts, self.ordinal)?;
-        let mut short = ShortText::new();
         last_values::with_names((self.parts.view.number, self.ordinal), |names| {
-            row.short_value(place, names, &mut short)
-        })?;
-        short.read_to(out)
+            if row.write_value(place, names, out).is_some() {
+                return Some(());
+            }
+            let mut short = ShortText::new();
+            row.short_value(place, names, &mut short)?;
+            short.read_to(out)
+        })
     }
 
     #[inline]

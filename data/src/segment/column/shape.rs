@@ -12,6 +12,7 @@
 //! What has another form, or [names](ShortNames) of more than 16 bytes, goes step by step
 //! ([`Step`](super::short::Step)); both give the same bytes.
 
+use super::blocks::Blocks;
 use super::piece::{DIGITS_MAX, Piece, TAKE_MAX};
 use super::short::{ALL, ShortText};
 use super::short_names::{NAME_MAX, ShortNames};
@@ -120,6 +121,25 @@ impl Shape {
         out.end_at(size);
         Some(())
     }
+
+    /// Appends the value of these names, which [tell it](Self::is_told_by). `digits` takes so many digits off the remainder.
+    /// `None`, and whatever in `out`, where there are none, or as [`Blocks`] says.
+    #[inline]
+    pub(crate) fn write(
+        &self,
+        names: &ShortNames,
+        digits: impl FnOnce(u8) -> Option<[u8; DIGITS_MAX as usize]>,
+        out: &mut impl Blocks,
+    ) -> Option<()> {
+        self.before.write(out)?;
+        self.first.write(names, out)?;
+        self.between.write(out)?;
+        self.second.write(names, out)?;
+        if self.digits > 0 {
+            out.push_block(&digits(self.digits)?, self.digits.into())?;
+        }
+        self.behind.write(out)
+    }
 }
 
 impl<const MAX: usize> Literal<MAX> {
@@ -139,6 +159,11 @@ impl<const MAX: usize> Literal<MAX> {
         out.put_at(at & PLACE_MASK, self.bytes);
         at + usize::from(self.size)
     }
+
+    #[inline]
+    fn write(&self, out: &mut impl Blocks) -> Option<()> {
+        out.push_block(&self.bytes, self.size.into())
+    }
 }
 
 impl Part {
@@ -156,6 +181,13 @@ impl Part {
         out.put_at(at & PLACE_MASK, form.words[0].to_le_bytes());
         out.put_at((at & PLACE_MASK) + 8, form.words[1].to_le_bytes());
         at + usize::from(form.size.min(self.take))
+    }
+
+    #[inline]
+    fn write(self, names: &ShortNames, out: &mut impl Blocks) -> Option<()> {
+        let form = names.form(self.form);
+        let [first, last] = form.words.map(u128::from);
+        out.push_block(&(first | last << u64::BITS).to_le_bytes(), form.size.min(self.take).into())
     }
 }
 
@@ -237,7 +269,19 @@ mod tests {
             let mut made = ShortText::new();
             let digits = |count| super::super::digits::read(count, &mut &remainder[..]).ok();
             prop_assert!(shape.render(&names, digits, &mut made).is_some());
-            prop_assert_eq!(made.bytes(), expected);
+            prop_assert_eq!(made.bytes(), &expected);
+            let digits = |count| super::super::digits::read(count, &mut &remainder[..]).ok();
+            let mut bytes = b"before".to_vec();
+            prop_assert!(shape.write(&names, digits, &mut bytes).is_some());
+            prop_assert_eq!(&bytes[6..], &expected);
+            let mut text = String::new();
+            let digits = |count| super::super::digits::read(count, &mut &remainder[..]).ok();
+            let is_ascii = expected.is_ascii() && given.is_ascii() && family.is_ascii();
+            match shape.write(&names, digits, &mut text) {
+                Some(()) => prop_assert_eq!(text.as_bytes(), expected),
+                // What is not ASCII may be left to others.
+                None => prop_assert!(!is_ascii),
+            }
         }
     }
 

@@ -26,7 +26,7 @@ const _: () = assert!(slug::NAME_BYTES_MAX < ALL as usize);
 /// Bytes that most values fit; nearly all of the others fit two of them.
 const BLOCK: usize = 32;
 
-/// A value under construction; zeros are behind it as far as nothing longer was put there.
+/// A value under construction. Behind it are zeros up to two blocks, as far as nothing longer was put there.
 #[derive(Debug)]
 #[repr(align(16))]
 pub(crate) struct ShortText {
@@ -131,7 +131,11 @@ impl ShortText {
     /// Nothing again.
     #[inline]
     pub(crate) fn clear(&mut self) {
-        *self = Self::new();
+        // No more than that is read beyond a value.
+        if let Some(block) = self.bytes.first_chunk_mut::<{ 2 * BLOCK }>() {
+            *block = [0; 2 * BLOCK];
+        }
+        self.size = 0;
     }
 
     /// Appends the first `size` bytes of a block, all of which has to have room.

@@ -2,6 +2,8 @@
 
 use super::remainder::Remainder;
 use super::{Codec, Column, NAME_COUNT, RowRef, take_byte};
+use crate::segment::column::blocks::Blocks;
+use crate::segment::column::dictionary::{OWN_SLUG, SLOT_DOMAINS};
 use crate::segment::column::short::ShortText;
 use crate::segment::column::short_names::ShortNames;
 use crate::segment::column::{TemplateSet, TextCodec, slug};
@@ -125,7 +127,6 @@ impl<'a> RowRef<'a> {
             }
             Codec::Address { templates, template_width, template_mask } if code & template_mask != 0 => {
                 self.render((templates, text), code & template_mask, tail, names, out)?;
-                out.push(b'@');
                 self.push_domain(self.run()?, code >> template_width, out)
             }
             Codec::Template(templates) if code != 0 => self.render((templates, text), code, tail, names, out),
@@ -173,7 +174,6 @@ impl<'a> RowRef<'a> {
             }
             let domain = take_byte(tail.rest(self)?)?;
             self.render((templates, text), template.into(), tail, names, out)?;
-            out.push(b'@');
             self.push_domain(run, domain.into(), out)?;
         }
         Ok(())
@@ -186,22 +186,28 @@ impl<'a> RowRef<'a> {
         let colleague = Self::open(self.parts, link.ordinal)?;
         // Of the same tenant.
         colleague.known_run.set(Some(self.run()?));
-        let mut short = ShortText::new();
-        if colleague.short_email(&mut ShortNames::unknown(), &mut short).is_some() {
-            short.append_to(out);
-        } else {
-            colleague.read_email(out)?;
-        }
+        colleague.read_email(out)?;
         if link.is_lower {
             out.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
         }
         Ok(())
     }
 
+    /// Appends `@` and a domain of the tenant.
     #[inline]
     fn push_domain(&self, run: Run, domain: u64, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        let (bytes, domains) = (self.parts.bytes, &self.parts.view.mail_domains);
         let place = u64::from(run.first_domain).saturating_add(domain);
-        self.parts.view.mail_domains.append(self.parts.bytes, place, out)
+        if let Some(slot) = domains.slot_of::<SLOT_DOMAINS>(bytes, place)
+            && usize::from(slot[0] & !OWN_SLUG) < SLOT_DOMAINS
+        {
+            let mut block = *slot;
+            block[0] = b'@';
+            let _ = out.push_block(&block, 1 + usize::from(slot[0] & !OWN_SLUG));
+            return Ok(());
+        }
+        out.push(b'@');
+        domains.append(bytes, place, out)
     }
 
     /// Appends what a template makes of the person's names.
@@ -214,6 +220,12 @@ impl<'a> RowRef<'a> {
         names: &mut ShortNames,
         out: &mut Vec<u8>,
     ) -> Result<(), Corrupt> {
+        let (start, mut rest) = (out.len(), *remainder);
+        if self.write_shape(templates, code, &mut rest, names, out).is_some() {
+            *remainder = rest;
+            return Ok(());
+        }
+        out.truncate(start);
         let (mut short, mut rest) = (ShortText::new(), *remainder);
         if self.put_together(text, templates, code, &mut rest, names, &mut short).is_some() {
             *remainder = rest;

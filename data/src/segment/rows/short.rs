@@ -2,6 +2,7 @@
 
 use super::remainder::Remainder;
 use super::{Codec, NAME_COUNT, Name, RowRef};
+use crate::segment::column::blocks::Blocks;
 use crate::segment::column::dictionary::{OWN_SLUG, SLOT_DOMAINS, SLOT_NAMES};
 use crate::segment::column::short::{ShortText, Step};
 use crate::segment::column::short_names::ShortNames;
@@ -23,6 +24,36 @@ impl<'a> RowRef<'a> {
     #[inline]
     pub(crate) fn short_value(&self, place: usize, names: &mut ShortNames, out: &mut ShortText) -> Usual {
         self.short_column(usize::from(*self.schema.by_place.get(place)?), names, out)
+    }
+
+    /// Makes `out` the value of the column at `place` in the file, if it is a shape over names that are as usual, and
+    /// ASCII; else `None`, and whatever in `out`.
+    #[inline]
+    pub(crate) fn write_value(&self, place: usize, names: &mut ShortNames, out: &mut String) -> Usual {
+        let number = usize::from(*self.schema.by_place.get(place)?);
+        let column = self.schema.columns.get(number)?;
+        let Codec::Template(templates) = &column.codec else { return None };
+        out.clear();
+        self.write_shape(templates, column.code.read(self.bytes)?, &mut Remainder::Of(number), names, out)
+    }
+
+    /// Appends what a template makes of the names, if it has a shape and they are as usual; else `None`, and whatever in
+    /// `out`.
+    #[inline]
+    pub(super) fn write_shape(
+        &self,
+        templates: &TemplateSet,
+        code: u64,
+        remainder: &mut Remainder<'a>,
+        names: &mut ShortNames,
+        out: &mut impl Blocks,
+    ) -> Usual {
+        let shape = templates.shape(code)?;
+        let names = names.get(|names| self.find_names(names))?;
+        if !shape.is_told_by(names) {
+            return None;
+        }
+        shape.write(names, |count| digits::read(count, remainder.rest(self).ok()?).ok(), out)
     }
 
     /// Makes `out` the value of a column made of names, if it is as usual. `names` are those of this person.
