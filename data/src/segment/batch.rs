@@ -63,7 +63,7 @@ impl<B: Prefetch> Segment<B> {
     }
 
     /// [`Self::get`] for each of the addresses, in their order: `visit` is called with the place of each and
-    /// its answer. Together they take about 0.6 of the time (10 million people, `tests/peers`). Nothing is
+    /// its answer. Together they take about half of the time (10 million people, `tests/peers`). Nothing is
     /// allocated for usual addresses.
     pub fn get_many<'s, A: AsRef<str>>(
         &'s self,
