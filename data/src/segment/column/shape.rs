@@ -100,8 +100,11 @@ impl Shape {
         self.first.is_told_by(names) & self.second.is_told_by(names)
     }
 
-    /// Puts the value of these names, which [tell it](Self::is_told_by), into `out`, which is empty. `digits` takes so many digits off
-    /// the remainder.
+    /// Puts the value of these names, which [tell it](Self::is_told_by), into `out`, which is empty. `digits` takes so many
+    /// digits off the remainder.
+    ///
+    /// For the address that a look-up compares. With blocks one behind the other, as [`Self::write`] has them, a look-up
+    /// took 6 % more instructions.
     #[inline]
     pub(crate) fn render(
         &self,
