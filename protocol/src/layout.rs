@@ -37,6 +37,8 @@
 //! | 2 | rows of one size with coded columns, tails beside them; key index with packed references |
 //! | 3 | domains that are only seen name a person; tenants and, where there are many, runs in fewer bytes |
 //! | 4 | key index with fingerprints and references apart |
+//! | 5 | keys of names and of look-alike domains are hashes of their parts |
+//! | 6 | person index and name index hold ranks within the tenant; posting lists packed, by group of buckets |
 
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -44,7 +46,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::Generation;
 
 /// Number of the byte format described here, apart from the crate's version.
-pub const LAYOUT_VERSION: u32 = 5;
+pub const LAYOUT_VERSION: u32 = 6;
 /// Number of the normalisation rules that built the keys (`norm_v1`).
 pub const NORM_VERSION: u32 = 1;
 
@@ -144,9 +146,9 @@ pub enum SectionKind {
     Rows = 4,
     /// Address (primary, alias, personal) → ordinals.
     AddressIndex = 5,
-    /// Person identifier → ordinals.
+    /// Tenant + person identifier → ordinals, or [ranks](Self::Ranks).
     PersonIndex = 6,
-    /// Tenant + key of a name → ordinals.
+    /// Tenant + key of a name → ordinals, or [ranks](Self::Ranks).
     NameIndex = 7,
     /// Domains by tenant: what is said of them (index 0), who tells those that are only seen (1).
     Domains = 8,
@@ -166,11 +168,15 @@ pub enum SectionKind {
     TextTable = 15,
     /// Key of a look-alike → places in [`Self::Domains`].
     LookalikeIndex = 16,
+    /// Tenant and rank within it → ordinal; empty where indexes hold ordinals.
+    Ranks = 17,
+    /// Tenant identifier → code, where there are [`Self::Ranks`].
+    TenantIndex = 18,
 }
 
 impl SectionKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Meta,
         Self::Tenants,
         Self::TailOffsets,
@@ -187,6 +193,8 @@ impl SectionKind {
         Self::Dictionary,
         Self::TextTable,
         Self::LookalikeIndex,
+        Self::Ranks,
+        Self::TenantIndex,
     ];
 
     /// The kind with this number, if this layout has one.
@@ -215,6 +223,8 @@ impl SectionKind {
             Self::Dictionary => "dictionary",
             Self::TextTable => "text table",
             Self::LookalikeIndex => "look-alike index",
+            Self::Ranks => "ranks",
+            Self::TenantIndex => "tenant index",
         }
     }
 }
@@ -376,6 +386,6 @@ mod tests {
             assert_eq!(SectionKind::from_number(kind as u32), Some(kind));
         }
         assert_eq!(SectionKind::from_number(0), None);
-        assert_eq!(SectionKind::from_number(17), None);
+        assert_eq!(SectionKind::from_number(19), None);
     }
 }

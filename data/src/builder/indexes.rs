@@ -1,4 +1,4 @@
-//! The indexes over people and the domain lines: sized, planned, written.
+//! The indexes and the domain lines: sized, planned, written.
 
 use std::thread::ScopedJoinHandle;
 
@@ -9,12 +9,13 @@ use super::domains::DomainFacts;
 use super::keyed::Keyed;
 use super::layout::Layout;
 use super::links::PRIMARY;
+use super::ranks::Ranks;
 use super::rows::Rows;
 use super::tables::Tables;
 use super::tenants::Tenants;
-use crate::segment::{Entry, KeyIndexBuilder, Load, NameEntry, Plan, Planned, sections};
+use crate::segment::{Entry, KeyEntry, KeyHasher, KeyIndexBuilder, Load, NameEntry, Plan, Planned, sections};
 
-/// The five indexes and the domain lines, sized and ready to be written.
+/// The indexes and the domain lines, sized and ready to be written.
 pub(super) struct Indexes {
     addresses: KeyIndexBuilder,
     persons: KeyIndexBuilder,
@@ -22,26 +23,39 @@ pub(super) struct Indexes {
     domains: DomainFacts,
     domain_index: KeyIndexBuilder,
     lookalikes: KeyIndexBuilder,
+    tenants: KeyIndexBuilder,
 }
 
 impl Indexes {
     /// Sorts all keys, on two threads: there are as many of names as of all others.
-    pub(super) fn new(keyed: Keyed, mut domains: DomainFacts, rows: &Rows) -> Result<Self, BuildError> {
+    pub(super) fn new(
+        keyed: Keyed,
+        mut domains: DomainFacts,
+        tenants: &Tenants,
+        hasher: KeyHasher,
+        (rows, ranks): (&Rows, Option<&Ranks>),
+    ) -> Result<Self, BuildError> {
         let Keyed { addresses, persons, names } = keyed;
+        let ordinal = |row| rows.ordinal(row & !PRIMARY);
+        let rank = |row| ranks.map_or(ordinal(row), |ranks| ranks.of(ordinal(row)));
         let (addresses, persons, names) = std::thread::scope(|scope| {
-            let names = scope.spawn(|| bound(names, rows, Load::Small));
+            let names = scope.spawn(|| bound(names, rank, Load::Checked));
             // Senders are looked up by address far more than by anything else.
-            let addresses = bound(addresses, rows, Load::Fast);
-            let persons = bound(persons, rows, Load::Small);
+            let addresses = bound(addresses, ordinal, Load::Fast);
+            let persons = bound(persons, rank, Load::Small);
             (addresses, persons, joined(names))
         });
+        let coded = tenants.iter().zip(0..).filter(|_| ranks.is_some());
+        let coded = coded.map(|((tenant, _), code)| KeyEntry::new(hasher.tenant(tenant), code));
+        let tenants = KeyIndexBuilder::new(coded.collect(), Load::Fast);
         let domain_index = KeyIndexBuilder::new(domains.take_entries(), Load::Fast);
         let lookalikes = KeyIndexBuilder::new(domains.take_lookalikes(), Load::Small);
-        let indexes = Self { addresses, persons, names, domains, domain_index, lookalikes };
-        let all = [&indexes.addresses, &indexes.persons, &indexes.domain_index, &indexes.lookalikes];
+        let indexes = Self { addresses, persons, names, domains, domain_index, lookalikes, tenants };
+        let Self { addresses, persons, domain_index, lookalikes, tenants, .. } = &indexes;
+        let all = [addresses, persons, domain_index, lookalikes, tenants];
         if !all.iter().all(|index| index.fits()) || !indexes.names.fits() {
             return Err(BuildError::Limit(
-                "an index is over 8 GiB of postings: split the dataset by tenant".into(),
+                "an index has over four thousand million people behind keys that several share: split the dataset by tenant".into(),
             ));
         }
         Ok(indexes)
@@ -77,6 +91,7 @@ impl Indexes {
             },
             planned(SectionKind::DomainIndex, &self.domain_index),
             planned(SectionKind::LookalikeIndex, &self.lookalikes),
+            planned(SectionKind::TenantIndex, &self.tenants),
         ];
         sections.extend(tables.planned());
         sections.extend([
@@ -104,6 +119,7 @@ impl Indexes {
             for (kind, index) in [
                 (SectionKind::DomainIndex, self.domain_index),
                 (SectionKind::LookalikeIndex, self.lookalikes),
+                (SectionKind::TenantIndex, self.tenants),
                 (SectionKind::AddressIndex, self.addresses),
                 (SectionKind::PersonIndex, self.persons),
             ] {
@@ -118,10 +134,10 @@ pub(super) fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// An index whose entries name rows, over the ordinals that these became.
-fn bound<E: Entry>(mut entries: Vec<E>, rows: &Rows, load: Load) -> KeyIndexBuilder<E> {
+/// An index whose entries name rows, over the numbers that these became.
+fn bound<E: Entry>(mut entries: Vec<E>, number: impl Fn(u32) -> u32, load: Load) -> KeyIndexBuilder<E> {
     for entry in &mut entries {
-        entry.set_number(rows.ordinal(entry.number() & !PRIMARY));
+        entry.set_number(number(entry.number()));
     }
     KeyIndexBuilder::new(entries, load)
 }

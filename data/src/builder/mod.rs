@@ -27,6 +27,7 @@ mod links;
 mod mail_domains;
 mod merge;
 mod pipeline;
+mod ranks;
 mod row;
 mod rows;
 mod sample;
@@ -52,6 +53,7 @@ use layout::{Context, Layout};
 use links::Links;
 use mail_domains::MailDomains;
 use pipeline::Watch;
+use ranks::TenantOrder;
 use rows::Rows;
 use scan::Scan;
 use tables::Tables;
@@ -272,19 +274,18 @@ fn attempt<T: SegmentTarget>(
         people: people as u64,
         has_further,
     };
-    let runs = scan.tenant_of.of_ordinals(&rows);
-    // Where tenants are mixed a line for each run costs more than a code in each row.
-    let are_mixed = runs.len() > people / 16 + 16;
-    let run_count = are_mixed.then_some(tenant_count as u64);
     let counters = std::mem::take(&mut scan.counters);
     let keyed = std::mem::take(&mut scan.keyed);
+    let order = TenantOrder::new(&scan.tenant_of, &rows, people, &tenants, &keyed);
+    let run_count = order.runs().is_none().then_some(tenant_count as u64);
+    let numbers = (&rows, order.ranks());
     let (layout, indexes) = std::thread::scope(|scope| {
-        let indexes = scope.spawn(|| Indexes::new(keyed, domains, &rows));
+        let indexes = scope.spawn(|| Indexes::new(keyed, domains, &tenants, hasher, numbers));
         let layout = Layout::new(&inputs.columns, &scan.sample, counters, context, run_count);
         (layout, joined(indexes))
     });
     let indexes = indexes?;
-    let tables = Tables::new(&layout, context, if are_mixed { None } else { Some(&runs) }, tenant_count);
+    let tables = Tables::new(&layout, context, &order, tenant_count);
     watch.step(Phase::Index, 1, 3);
     let known = fill::Known {
         inputs: &inputs,

@@ -1,9 +1,10 @@
-//! What rows refer to: runs, mail domains, links, dictionaries and text tables, encoded and ready to be
+//! What rows refer to: runs, ranks, mail domains, links, dictionaries and text tables, encoded and ready to be
 //! written; and the layout as the metadata tells it.
 
 use persondb_protocol::layout::SectionKind;
 
 use super::layout::{Codec, Context, Layout, Stats};
+use super::ranks::TenantOrder;
 use crate::segment::column::TextCodec;
 use crate::segment::column::dictionary::{self, SLOT_DOMAINS, SLOT_NAMES};
 use crate::segment::rows::{ColumnSpec, RowsSpec, Store};
@@ -16,11 +17,11 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Encodes all of them. `tenant_runs` are first ordinal and tenant of each run, where rows do not name it.
+    /// Encodes all of them.
     pub(super) fn new(
         layout: &Layout,
         context: Context<'_>,
-        tenant_runs: Option<&[(u32, u32)]>,
+        order: &TenantOrder,
         tenant_count: usize,
     ) -> Self {
         let run = |start: u32, tenant: u32| Run {
@@ -31,11 +32,11 @@ impl Tables {
         };
         let people = u32::try_from(context.people).expect("people are capped at 2^31");
         let tenants = u32::try_from(tenant_count).expect("fewer tenants than rows");
-        let lines: Vec<_> = match tenant_runs {
+        let lines: Vec<_> = match order.runs() {
             Some(runs) => runs.iter().map(|&(start, tenant)| run(start, tenant)).collect(),
             None => (0..tenants).map(|tenant| run(0, tenant)).collect(),
         };
-        let encoded = match tenant_runs {
+        let encoded = match order.runs() {
             Some(_) => runs::encode(&lines, people),
             // A byte a person is not worth the bits that every look-up would have to take apart.
             None if tenants < people / 16 => runs::encode(&lines, 0),
@@ -43,6 +44,8 @@ impl Tables {
         };
         let mut tables = Self { sections: Vec::new() };
         tables.push(SectionKind::Runs, 0, 0, lines.len(), encoded);
+        let encoded = order.ranks().map(|ranks| ranks.encode(tenants)).unwrap_or_default();
+        tables.push(SectionKind::Ranks, 0, 0, if encoded.is_empty() { 0 } else { lines.len() }, encoded);
         let domains = context.domains.domains();
         let encoded = dictionary::encode(SLOT_DOMAINS, domains.iter().map(|domain| (domain.as_str(), None)));
         tables.push(SectionKind::MailDomains, 0, SLOT_DOMAINS, domains.len(), encoded);

@@ -21,15 +21,15 @@
 //!
 //! # Bytes
 //! ```text
-//! 0    home_count u32 · spill_max u32 · ordinal_end u32 · word_count u32
+//! 0    home_count u32 · spill_max u32 · ordinal_end u32 · posting_count u32
 //! 16   reference_bits u32 · check_bits u32 · zero to 64
 //! 64   (home_count + spill_max) × 16 fingerprints, u8 each (0 = free, only behind used ones) · zero to a line
 //! ...  (home_count + spill_max) × 16 references, reference_bits and check_bits each, lowest bit first · 8 zero
 //!      bytes
-//! ...  word_count × u32: posting lists, ordinals in ascending order, the last one with bit 31 set
+//! ...  posting lists, of posting_count numbers: [`super::postings`]
 //! ```
-//! A reference below `ordinal_end` is an ordinal; from there on, the rest is the place of a posting list in
-//! words. One range for both, not a flag, spares a bit.
+//! A reference below `ordinal_end` is an ordinal; from there on, the rest says where in the lists of its group of
+//! buckets its posting list stands. One range for both, not a flag, spares a bit.
 //!
 //! # Trade-offs
 //! 4.6 bytes a key; nothing can be added without building anew. A fingerprint of one byte and a check bit let 4
@@ -43,6 +43,7 @@ use wide::u8x16;
 use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use super::postings::PostingLists;
 use super::{CANDIDATES_MAX, Corrupt, LookupError, Ordinal};
 
 /// Slots of a bucket: as many fingerprints as one instruction compares.
@@ -58,8 +59,8 @@ const CHECK_BITS_MAX: u32 = 8;
 /// Most buckets that a look-up reads behind its home: a bound for hostile bytes; random hashes need about
 /// a hundred.
 pub(super) const SPILL_MAX: u32 = 1 << 12;
-/// Marks the last ordinal of a posting list.
-pub(super) const LAST_BIT: u32 = 1 << 31;
+/// Numbers of an index are below.
+pub(super) const NUMBER_END: u32 = 1 << 31;
 
 /// Fingerprints of a bucket.
 pub(super) type Fingerprints = [u8; SLOT_COUNT];
@@ -70,7 +71,7 @@ struct Head {
     home_count: U32,
     spill_max: U32,
     ordinal_end: U32,
-    word_count: U32,
+    posting_count: U32,
     reference_bits: U32,
     check_bits: U32,
     reserved: [u8; 40],
@@ -87,23 +88,32 @@ pub(crate) struct IndexLayout {
     pub(super) spill_max: u32,
     /// References below are ordinals.
     pub(super) ordinal_end: u32,
-    /// Words of all posting lists.
-    pub(super) word_count: u32,
     pub(super) reference_bits: u32,
     /// Bits of the hash above each reference.
     pub(super) check_bits: u32,
     /// Where in the section the references start.
     pub(super) references: usize,
+    pub(super) postings: PostingLists,
 }
 
 impl IndexLayout {
-    /// The layout of so many buckets with references of these widths; no posting lists yet.
-    pub(super) fn new(home_count: u32, spill_max: u32, reference_bits: u32, check_bits: u32) -> Self {
-        let fingerprints = (u64::from(home_count) + u64::from(spill_max)) * SLOT_COUNT as u64;
-        let references = HEAD_SIZE + fingerprints.next_multiple_of(HEAD_SIZE);
+    /// The layout of so many buckets with references of these widths; posting lists hold so many numbers, of those
+    /// below `ordinal_end`.
+    pub(super) fn new(
+        (home_count, spill_max): (u32, u32),
+        (reference_bits, check_bits): (u32, u32),
+        (ordinal_end, posting_count): (u32, u32),
+    ) -> Self {
+        let bucket_count = u64::from(home_count) + u64::from(spill_max);
+        let slot_count = bucket_count * SLOT_COUNT as u64;
+        // Far below 2^64: no factor is over 32 bits.
+        let references = HEAD_SIZE + slot_count.next_multiple_of(HEAD_SIZE);
+        let slot_bits = u64::from(reference_bits.saturating_add(check_bits).min(u64::BITS));
+        let lists = references + (slot_count * slot_bits / 8).next_multiple_of(WORD_SIZE) + WORD_SIZE;
+        let postings = PostingLists::new(lists, bucket_count, ordinal_end, posting_count);
         // Sizes are compared with a section's before anything is read at this place.
         let references = usize::try_from(references).unwrap_or(usize::MAX);
-        Self { home_count, spill_max, ordinal_end: 0, word_count: 0, reference_bits, check_bits, references }
+        Self { home_count, spill_max, ordinal_end, reference_bits, check_bits, references, postings }
     }
 
     /// Checks the head and the sizes. O(1).
@@ -115,11 +125,11 @@ impl IndexLayout {
         if !(1..=REFERENCE_BITS_MAX).contains(&reference_bits) || check_bits > CHECK_BITS_MAX {
             return Err(Corrupt::new("key index with references of another width"));
         }
-        let layout = Self {
-            ordinal_end: head.ordinal_end.get(),
-            word_count: head.word_count.get(),
-            ..Self::new(head.home_count.get(), head.spill_max.get(), reference_bits, check_bits)
-        };
+        let layout = Self::new(
+            (head.home_count.get(), head.spill_max.get()),
+            (reference_bits, check_bits),
+            (head.ordinal_end.get(), head.posting_count.get()),
+        );
         if layout.home_count == 0 || layout.spill_max > SPILL_MAX || layout.size() > section.len() as u64 {
             return Err(corrupt());
         }
@@ -132,15 +142,14 @@ impl IndexLayout {
         head.home_count = self.home_count.into();
         head.spill_max = self.spill_max.into();
         head.ordinal_end = self.ordinal_end.into();
-        head.word_count = self.word_count.into();
+        head.posting_count = self.postings.count.into();
         head.reference_bits = self.reference_bits.into();
         head.check_bits = self.check_bits.into();
     }
 
     /// Bytes of the whole section.
     pub(super) fn size(&self) -> u64 {
-        // Far below 2^64: no factor is over 32 bits.
-        self.words_offset() + 4 * u64::from(self.word_count)
+        self.postings.offset + self.postings.size()
     }
 
     /// Where the fingerprints start.
@@ -151,13 +160,6 @@ impl IndexLayout {
     /// Where the references start.
     pub(super) fn references_offset(&self) -> usize {
         self.references
-    }
-
-    /// Where the posting lists start.
-    pub(super) fn words_offset(&self) -> u64 {
-        let bits = (u64::from(self.home_count) + u64::from(self.spill_max))
-            * (SLOT_COUNT as u64 * u64::from(self.slot_bits()));
-        self.references as u64 + (bits / 8).next_multiple_of(WORD_SIZE) + WORD_SIZE
     }
 
     /// Number of the bucket that a look-up reads first.
@@ -227,7 +229,7 @@ impl IndexLayout {
                 let Some(reference) = self.reference(section, bucket, slot, hash)? else { continue };
                 match reference.checked_sub(self.ordinal_end) {
                     None => visit(reference)?,
-                    Some(place) => self.for_each_posting(section, place, &mut visit)?,
+                    Some(place) => self.postings.for_each(section, bucket, place, &mut visit)?,
                 }
             }
             if !goes_on || bucket == home + self.spill_max as usize {
@@ -243,26 +245,6 @@ impl IndexLayout {
     pub(super) fn fingerprints(section: &[u8], bucket: usize) -> Result<&Fingerprints, Corrupt> {
         let bytes = section.get(Self::fingerprints_place(bucket)..).and_then(<[u8]>::first_chunk);
         bytes.ok_or_else(|| Corrupt::new("bucket reaches beyond its section"))
-    }
-
-    /// Calls `visit` with the ordinals of a posting list.
-    fn for_each_posting(
-        &self,
-        section: &[u8],
-        place: u32,
-        mut visit: impl FnMut(u32) -> Result<(), LookupError>,
-    ) -> Result<(), LookupError> {
-        let start = self.words_offset() + 4 * u64::from(place);
-        let bytes = usize::try_from(start).ok().and_then(|start| section.get(start..)).unwrap_or_default();
-        let left = self.word_count.saturating_sub(place) as usize;
-        for word in bytes.as_chunks().0.iter().take(left) {
-            let word = u32::from_le_bytes(*word);
-            visit(word & !LAST_BIT)?;
-            if word & LAST_BIT != 0 {
-                return Ok(());
-            }
-        }
-        Err(Corrupt::new("posting list reaches beyond its section").into())
     }
 
     /// Reads the reference of a slot; none where the check bits say that it is of another key.
@@ -367,7 +349,7 @@ mod tests {
     fn references_of_all_widths_are_read_back() {
         for bits in 1..=REFERENCE_BITS_MAX {
             let check_bits = bits % (CHECK_BITS_MAX + 1);
-            let layout = IndexLayout::new(3, 1, bits, check_bits);
+            let layout = IndexLayout::new((3, 1), (bits, check_bits), (0, 0));
             let mut section = vec![0; usize::try_from(layout.size()).unwrap()];
             let places = || (0..4).flat_map(|bucket| (0..SLOT_COUNT).map(move |slot| (bucket, slot)));
             let hash = |at: (usize, usize)| spread((100 * at.0 + at.1) as u64);

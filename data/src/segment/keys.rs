@@ -5,7 +5,7 @@ use persondb_protocol::answer::{Kind, Matched};
 use persondb_protocol::matching::MatchedField;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::key_index_builder::name_hash;
+use super::key_entry::name_hash;
 use super::{Columns, Corrupt};
 use crate::input::values::{self, AddressValue};
 use crate::input::{self, Canonical};

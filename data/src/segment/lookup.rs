@@ -5,7 +5,9 @@ use smallvec::SmallVec;
 
 use super::compared::FirstLook;
 use super::scratch::with_scratch;
-use super::{Ambiguity, Corrupt, Fields, Hit, Hits, KeyHasher, Parts, PersonRef, Segment, is_dotless_domain};
+use super::{
+    Ambiguity, Corrupt, Fields, Hit, Hits, KeyHasher, Members, Parts, PersonRef, Segment, is_dotless_domain,
+};
 use crate::normalize::names::{Name, for_each_equal_key};
 use crate::normalize::{
     AddressKey, KeyBuffer, address_key, address_key_equals, domain_key, strip_dots, strip_subaddress,
@@ -60,11 +62,16 @@ impl<B: AsRef<[u8]>> Segment<B> {
         let wanted = person_id.trim();
         let mut hits = Hits::default();
         match scope {
-            Scope::Tenant(tenant) => parts.with_person_id(tenant, wanted, &mut hits)?,
+            Scope::Tenant(tenant) => {
+                if let Some(members) = parts.members_of(tenant)? {
+                    parts.with_person_id(tenant, members, wanted, &mut hits)?;
+                }
+            }
             Scope::Everywhere => {
                 let tenants = parts.tenants()?;
                 for code in 0..tenants.len() {
-                    parts.with_person_id(tenants.get(code)?.0, wanted, &mut hits)?;
+                    let (tenant, members) = (tenants.get(code)?.0, parts.members(code)?);
+                    parts.with_person_id(tenant, members, wanted, &mut hits)?;
                 }
             }
         }
@@ -79,6 +86,7 @@ impl<B: AsRef<[u8]>> Segment<B> {
     pub fn by_name(&self, tenant: &str, full_name: &str, limit: usize) -> Result<Hits<'_>, LookupError> {
         let parts = self.parts();
         let hasher = parts.view.hasher;
+        let Some(members) = parts.members_of(tenant)? else { return Ok(Hits::default()) };
         let tenant_hash = hasher.tenant(tenant);
         let (mut wanted, mut other) = (Name::default(), Name::default());
         wanted.read(full_name);
@@ -86,7 +94,7 @@ impl<B: AsRef<[u8]>> Segment<B> {
         let mut gathered = Ok(());
         for_each_equal_key(&wanted, hasher.name_seed(), |key| {
             let hash = KeyHasher::name(tenant_hash, key.hash());
-            let candidates = parts.candidates(&parts.view.name_index, hash, |ordinal| {
+            let candidates = parts.candidates_in(&parts.view.name_index, (members, hash), |ordinal| {
                 ordinals.push(ordinal);
                 Ok(())
             });
@@ -266,9 +274,15 @@ impl<'a> Parts<'a> {
     }
 
     /// Adds everybody of a tenant with this identifier.
-    fn with_person_id(&self, tenant: &str, wanted: &str, hits: &mut Hits<'a>) -> Result<(), LookupError> {
+    fn with_person_id(
+        &self,
+        tenant: &str,
+        members: Members,
+        wanted: &str,
+        hits: &mut Hits<'a>,
+    ) -> Result<(), LookupError> {
         let hash = self.view.hasher.person(tenant, wanted);
-        self.candidates(&self.view.person_index, hash, |ordinal| {
+        self.candidates_in(&self.view.person_index, (members, hash), |ordinal| {
             let person = self.person(ordinal)?;
             let is_meant = with_scratch(|scratch| {
                 let fields = person.decode(person.schema().identifier_places(), scratch)?;

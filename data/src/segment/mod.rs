@@ -6,10 +6,12 @@
 //! | `meta` | JSON: headers, schemas, inputs |
 //! | `strings` | tenants: code → identifier, people |
 //! | `runs` | ordinal → tenant, with the tenant's domains and links |
+//! | `ranks` | tenant, and a person's place in it → ordinal |
 //! | `rows` | one person's row: columns as codes; where links and mail domains are read |
 //! | `column` | how the values of one column are stored |
 //! | `tails` | what of a person has no room in the row |
-//! | `key_index`, `key_index_builder`, `probe` | key hash → ordinals; the first buckets of a key |
+//! | `key_index`, `postings`, `probe` | key hash → ordinals; of keys that several share; the first buckets of a key |
+//! | `key_index_builder`, `key_entry` | how an index is built, and of what |
 //! | `domains` | what is known of domains, by tenant |
 //! | `keys` | which keys a person has: one function for builder and reader |
 //! | `lookup`, `batch`, `compared`, `hits` | question → people, one or many |
@@ -33,6 +35,7 @@ mod evidence;
 mod hits;
 mod image;
 mod kept;
+mod key_entry;
 mod key_index;
 mod key_index_builder;
 mod keys;
@@ -43,7 +46,9 @@ mod meta;
 mod named;
 mod open_person;
 mod person_ref;
+mod postings;
 mod probe;
+mod ranks;
 pub(crate) mod rows;
 pub(crate) mod runs;
 mod scratch;
@@ -66,7 +71,8 @@ pub(crate) use domains::{DomainLine, SeenDomain};
 pub use hits::{HITS_MAX, Hit, Hits, HitsIter};
 pub(crate) use image::{Plan, Planned};
 pub(crate) use kept::{Kept, with_buffers};
-pub(crate) use key_index_builder::{Entry, KeyEntry, KeyIndexBuilder, Load, NameEntry, sort_entries};
+pub(crate) use key_entry::{Entry, KeyEntry, NameEntry, sort_entries};
+pub(crate) use key_index_builder::{KeyIndexBuilder, Load};
 pub(crate) use keys::{
     FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, for_each_address, for_each_name, is_dotless_domain,
     primary_address, reach,
@@ -78,6 +84,7 @@ pub(crate) use named::{Hashes, NameKeys, Ordinals};
 pub(crate) use open_person::{AtHand, Buffers, OpenPerson};
 pub use person_ref::{Ambiguity, PersonRef};
 pub(crate) use probe::Probe;
+pub(crate) use ranks::Members;
 pub use stored::{StoredColumn, StoredRow};
 pub use verify::{Verified, VerifyError};
 
@@ -87,6 +94,7 @@ pub(crate) mod sections {
         seen_size as seen_domains_size, size as domains_size, write as write_domains,
         write_seen as write_seen_domains,
     };
+    pub(crate) use super::ranks::encode as encode_ranks;
     pub(crate) use super::rows::rows_size;
     pub(crate) use super::strings::{size as strings_size, write as write_strings};
     pub(crate) use super::tails::offsets_size;
@@ -157,6 +165,9 @@ pub(crate) struct View {
     /// Whether any domain allows more than the literal address.
     has_looser_domains: bool,
     address_index: Index,
+    /// Where person index and name index hold ranks.
+    ranks: Option<ranks::Ranks>,
+    tenant_index: Index,
     person_index: Index,
     name_index: Index,
     domains: (Range<usize>, u64),
@@ -287,7 +298,9 @@ impl View {
         }
         let view = Self {
             number: last_values::segment_number(),
+            ranks: ranks::Ranks::open(range(SectionKind::Ranks)?, image.section(SectionKind::Tenants)?.1)?,
             tenants: image.section(SectionKind::Tenants)?,
+            tenant_index: index(SectionKind::TenantIndex)?,
             rows,
             row_bytes,
             tail_offsets,
@@ -374,6 +387,19 @@ impl<'a> Parts<'a> {
         visit: impl FnMut(Ordinal) -> Result<(), LookupError>,
     ) -> Result<(), LookupError> {
         index.layout.candidates(self.slice(&index.range)?, hash, visit)
+    }
+
+    /// The same of a tenant's keys, where numbers may be ranks.
+    fn candidates_in(
+        &self,
+        index: &Index,
+        (members, hash): (Members, u64),
+        mut visit: impl FnMut(Ordinal) -> Result<(), LookupError>,
+    ) -> Result<(), LookupError> {
+        self.candidates(index, hash, |number| match self.member(members, number.0) {
+            Some(ordinal) => visit(Ordinal(ordinal)),
+            None => Ok(()),
+        })
     }
 
     fn tenants(&self) -> Result<strings::Strings<'a>, Corrupt> {

@@ -14,20 +14,24 @@ use smallvec::SmallVec;
 
 use super::evidence::those_met;
 use super::rows::RowRef;
-use super::{KeyHasher, LookupError, PersonRef, Segment};
+use super::{KeyHasher, LookupError, Members, PersonRef, Segment};
 use crate::normalize::names::{Name, for_each_query_key};
 
 /// Ordinals that one question about a name gathers before they are sorted.
 const GATHERED_MAX: usize = 4096;
 
-/// Hashes of keys, in the order in which their lines are read.
-pub(crate) type Hashes = SmallVec<[u64; 32]>;
+/// Keys that are asked for, in the order in which their lines are read: for each of them, each of the tenants.
+#[derive(Debug, Default)]
+pub(crate) struct Hashes {
+    hashes: SmallVec<[u64; 32]>,
+    tenants: SmallVec<[Members; 16]>,
+}
 
 /// Keys of a name, made before it is known in which tenants they are asked for; each once.
 #[derive(Debug, Default)]
 pub(crate) struct NameKeys {
-    letters: Hashes,
-    pairs: Hashes,
+    letters: SmallVec<[u64; 32]>,
+    pairs: SmallVec<[u64; 32]>,
 }
 
 impl NameKeys {
@@ -65,27 +69,28 @@ impl<B: Prefetch> Segment<B> {
         let view = self.parts().view;
         let index = &view.name_index;
         let mut seeds = SmallVec::<[u64; 16]>::new();
+        let mut asked = Hashes::default();
         for &tenant in tenants {
             seeds.push(view.hasher.tenant(self.tenant(tenant)?.0));
+            asked.tenants.push(self.parts().members(tenant)?);
         }
-        let mut hashes = Hashes::new();
         for key in keys.iter() {
             for &tenant in &seeds {
                 let hash = KeyHasher::name(tenant, key);
                 self.ask_for_lines(index, hash);
-                hashes.push(hash);
+                asked.hashes.push(hash);
             }
         }
-        Ok(hashes)
+        Ok(asked)
     }
 
     /// Who stands in these lines of the index, each once, in order, at most `limit`: those who are in most of them.
     /// Asks for their rows.
-    pub(crate) fn gather_named(&self, hashes: &Hashes, limit: usize) -> Result<Ordinals, LookupError> {
+    pub(crate) fn gather_named(&self, asked: &Hashes, limit: usize) -> Result<Ordinals, LookupError> {
         let parts = self.parts();
         let mut ordinals = Ordinals::new();
-        for &hash in hashes {
-            those_met(parts.candidates(&parts.view.name_index, hash, |ordinal| {
+        for (&hash, &members) in asked.hashes.iter().zip(asked.tenants.iter().cycle()) {
+            those_met(parts.candidates_in(&parts.view.name_index, (members, hash), |ordinal| {
                 if ordinals.len() >= GATHERED_MAX {
                     return Err(LookupError::TooMany);
                 }

@@ -164,6 +164,7 @@ impl<B: Prefetch> Checker<'_, B> {
         let parts = self.segment.parts();
         let hasher = parts.view.hasher;
         let tenant = hasher.tenant(person.tenant_id()?);
+        let members = parts.members(person.tenant_code()?)?;
         let Self { name, hashes, crowded, .. } = self;
         hashes.clear();
         person.for_each_name(|_, text, reach| {
@@ -177,7 +178,7 @@ impl<B: Prefetch> Checker<'_, B> {
         hashes.retain(|hash| !crowded.contains(hash));
         for &hash in hashes.iter() {
             let (mut there, mut count) = (false, 0);
-            let found = parts.candidates(&parts.view.name_index, hash, |ordinal| {
+            let found = parts.candidates_in(&parts.view.name_index, (members, hash), |ordinal| {
                 there |= ordinal == person.ordinal();
                 count += 1;
                 Ok(())

@@ -1,0 +1,105 @@
+//! How tenants stand among the ordinals, and the ranks of people within them, where indexes hold those.
+
+use super::keyed::Keyed;
+use super::rows::Rows;
+use super::tenants::{RowTenants, Tenants};
+use crate::segment::column::bits::width_of;
+use crate::segment::sections;
+
+/// Bytes that a tenant and a run cost which ranks need: a place and a key of the tenant index, and a piece.
+const TENANT_COST: u64 = 4 + 5;
+const PIECE_COST: u64 = 8;
+/// Ordinals of one hint.
+const HINT_SHIFT: u32 = 8;
+
+/// The order of tenants.
+pub(super) struct TenantOrder {
+    /// First ordinal and tenant of each run.
+    runs: Vec<(u32, u32)>,
+    are_mixed: bool,
+    ranks: Option<Ranks>,
+}
+
+impl TenantOrder {
+    pub(super) fn new(
+        tenant_of: &RowTenants,
+        rows: &Rows,
+        people: usize,
+        tenants: &Tenants,
+        keyed: &Keyed,
+    ) -> Self {
+        let runs = tenant_of.of_ordinals(rows);
+        // Where tenants are mixed a line for each run costs more than a code in each row.
+        let are_mixed = runs.len() > people / 16 + 16;
+        let ranks = if are_mixed { None } else { Ranks::new(&runs, people, tenants, keyed) };
+        Self { runs, are_mixed, ranks }
+    }
+
+    /// First ordinal and tenant of each run; `None` where rows name their tenant.
+    pub(super) fn runs(&self) -> Option<&[(u32, u32)]> {
+        (!self.are_mixed).then_some(&self.runs)
+    }
+
+    /// Where the indexes that are asked with a tenant hold ranks.
+    pub(super) fn ranks(&self) -> Option<&Ranks> {
+        self.ranks.as_ref()
+    }
+}
+
+/// Ordinal → rank.
+pub(super) struct Ranks {
+    /// First ordinal of each run, and what is taken off the ordinals in it.
+    runs: Vec<(u32, u32)>,
+    /// The run of each 256th ordinal.
+    hints: Vec<usize>,
+    /// Tenant, first rank and first ordinal of each run, by tenant and rank.
+    pieces: Vec<(u32, u32, u32)>,
+}
+
+impl Ranks {
+    /// For people in these runs, first ordinal and tenant of each; `None` where ordinals take less room beside these
+    /// keys.
+    pub(super) fn new(runs: &[(u32, u32)], people: usize, tenants: &Tenants, keyed: &Keyed) -> Option<Self> {
+        let largest = tenants.iter().map(|(_, people)| people).max().unwrap_or(0);
+        let spared = u64::from(width_of(people as u64) - width_of(largest));
+        let keys = (keyed.persons.len() + keyed.names.len()) as u64;
+        let cost = TENANT_COST * tenants.iter().len() as u64 + PIECE_COST * runs.len() as u64;
+        (keys * spared / 8 > cost).then(|| Self::of_runs(runs, people, tenants.iter().len()))
+    }
+
+    fn of_runs(runs: &[(u32, u32)], people: usize, tenant_count: usize) -> Self {
+        let mut before = vec![0_u32; tenant_count];
+        let end = u32::try_from(people).expect("people are capped at 2^31");
+        let ends = runs.iter().skip(1).map(|run| run.0).chain([end]);
+        let mut ranks = Self { runs: Vec::new(), hints: Vec::new(), pieces: Vec::new() };
+        for (&(start, tenant), end) in runs.iter().zip(ends) {
+            let rank = &mut before[tenant as usize];
+            ranks.runs.push((start, start - *rank));
+            ranks.pieces.push((tenant, *rank, start));
+            *rank += end - start;
+        }
+        ranks.pieces.sort_unstable();
+        let mut run = 0;
+        for hint in 0..=end >> HINT_SHIFT {
+            while runs.get(run + 1).is_some_and(|next| next.0 <= hint << HINT_SHIFT) {
+                run += 1;
+            }
+            ranks.hints.push(run);
+        }
+        ranks
+    }
+
+    /// How many people of their tenant stand before somebody. O(log runs) at worst, as a rule O(1).
+    pub(super) fn of(&self, ordinal: u32) -> u32 {
+        let hint = (ordinal >> HINT_SHIFT) as usize;
+        let first = self.hints[hint];
+        let last = self.hints.get(hint + 1).copied().unwrap_or(self.runs.len() - 1);
+        let behind = self.runs[first..=last].partition_point(|run| run.0 <= ordinal);
+        ordinal - self.runs[first + behind - 1].1
+    }
+
+    /// The section.
+    pub(super) fn encode(&self, tenant_count: u32) -> Vec<u8> {
+        sections::encode_ranks(tenant_count, &self.pieces)
+    }
+}
