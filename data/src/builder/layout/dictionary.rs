@@ -175,40 +175,40 @@ pub(super) struct Choice {
     pub(super) cost: u64,
 }
 
-/// Bytes of these values, each so many times, as text.
-pub(super) fn cost_as_text(values: &[(CompactString, u32)]) -> u64 {
-    values.iter().map(|(value, count)| text_cost(value) * u64::from(*count)).sum()
-}
-
-/// The dictionary that costs least for `people`, of whom these were counted.
-pub(super) fn choose(counted: Counted, people: u64) -> Choice {
+/// The dictionary that costs least for `people`, of whom these were counted. Where a value is read so often that the
+/// way to the tails is worth bytes, `read_cost` says how many of them each value costs that has no code.
+pub(super) fn choose(counted: Counted, people: u64, read_cost: u64) -> Choice {
     let Counted { mut values, rows } = counted;
     for (_, count) in &mut values {
         let all = u64::from(*count) * people.max(rows) / rows.max(1);
         *count = u32::try_from(all).unwrap_or(u32::MAX);
     }
     let people: u64 = values.iter().map(|(_, count)| u64::from(*count)).sum();
-    let all_as_text = cost_as_text(&values);
+    let cost_as_text = |(value, count): &(CompactString, u32)| text_cost(value) * u64::from(*count);
     let entry_cost = |value: &str| size_of_entry(SLOT_NAMES, value, None) as u64;
+    let (mut text, mut outside) = (values.iter().map(cost_as_text).sum::<u64>(), people);
     // A value that costs more as an entry than wherever it stands is left out, however narrow the codes.
-    let is_worth = |(value, count): &(CompactString, u32)| {
-        fits(value) && entry_cost(value) < text_cost(value) * u64::from(*count)
-    };
-    let worth: Vec<_> = values.into_iter().filter(is_worth).collect();
+    values.retain(|value| {
+        let others = cost_as_text(value) + read_cost * u64::from(value.1);
+        fits(&value.0) && entry_cost(&value.0) < others
+    });
+    let worth = values;
     let widest = width_of(worth.len() as u64 + 1).clamp(1, WIDTH_MAX);
-    let (mut entries, mut text) = (0, all_as_text);
-    let mut best = (u64::MAX, 0);
+    let mut entries = 0;
+    let mut best = (u64::MAX, u64::MAX, 0);
     let mut done = 0;
     for width in 1..=widest {
         let count = worth.len().min((1 << width) - 1);
-        for (value, count) in &worth[done..count] {
-            entries += entry_cost(value);
-            text -= text_cost(value) * u64::from(*count);
+        for value in &worth[done..count] {
+            entries += entry_cost(&value.0);
+            text -= cost_as_text(value);
+            outside -= u64::from(value.1);
         }
         done = count;
-        best = best.min((people * u64::from(width) / 8 + entries + text, count));
+        let bytes = people * u64::from(width) / 8 + entries + text;
+        best = best.min((bytes + read_cost * outside, bytes, count));
     }
-    let (cost, count) = best;
+    let (_, cost, count) = best;
     let entries: Vec<(CompactString, _)> =
         worth.into_iter().take(count).map(|(value, _)| (value, None)).collect();
     let codes = Codes::new(&entries);
@@ -236,11 +236,24 @@ mod tests {
     fn frequent_values_get_codes_and_unique_ones_stay_text() {
         let mut values = counted(&[("Human Resources", 700_000), ("Legal", 300_000)]);
         values.values.extend((0..500).map(|i| (format!("Something Of Its Own Kind {i}").into(), 1)));
-        let as_text = cost_as_text(&values.values);
-        let choice = choose(values, 1_000_000);
+        let as_text: u64 =
+            values.values.iter().map(|(value, count)| text_cost(value) * u64::from(*count)).sum();
+        let choice = choose(values, 1_000_000, 0);
         assert_eq!(choice.entries.values.len(), 2);
         assert!(choice.cost < as_text / 10);
         assert!(choice.entries.code("Legal").is_some() && choice.entries.code("legal").is_none());
+    }
+
+    #[test]
+    fn what_is_read_often_has_a_code_where_text_would_take_less() {
+        // A byte more a person for names that one in ten has.
+        let mut values = counted(&[("Jane", 900_000)]);
+        values.values.extend((0..400).map(|i| (format!("Name{i}").into(), 250)));
+        let sizes = [0, 8].map(|read_cost| {
+            let values = Counted { values: values.values.clone(), rows: values.rows };
+            choose(values, 1_000_000, read_cost).entries.values.len()
+        });
+        assert_eq!(sizes, [1, 401]);
     }
 
     #[test]
@@ -248,7 +261,7 @@ mod tests {
         for count in [3, FEW, 500] {
             let mut values = counted(&[("", 900)]);
             values.values.extend((1..count).map(|i| (format!("Department {i}").into(), 800)));
-            let entries = choose(values, 400_000).entries;
+            let entries = choose(values, 400_000, 0).entries;
             assert_eq!(entries.values.len(), count);
             let asked: Vec<_> = (0..2 * count).map(|i| format!("Department {i}")).collect();
             let asked = || asked.iter().map(String::as_str).chain(["", "Department", "department 1"]);
@@ -264,7 +277,7 @@ mod tests {
 
     #[test]
     fn the_longest_entry_up_to_a_word_is_the_prefix() {
-        let entries = choose(counted(&[("Junior Buyer", 60), ("Junior", 50)]), 110).entries;
+        let entries = choose(counted(&[("Junior Buyer", 60), ("Junior", 50)]), 110, 0).entries;
         let whole = entries.code("Junior Buyer").unwrap();
         assert_eq!(entries.prefix("Junior Buyer - tech 7"), Some((whole, 12)));
         assert_eq!(entries.prefix("Junior Buyers"), Some((entries.code("Junior").unwrap(), 6)));

@@ -94,7 +94,7 @@ mod tests {
             ("Toivo", "toivo@x.example"),
         ];
         let values = rows.iter().map(|row| (row.0.into(), 100)).collect();
-        let mut entries = choose(Counted { values, rows: 600 }, 600).entries;
+        let mut entries = choose(Counted { values, rows: 600 }, 600, 0).entries;
         find(&mut entries, rows.into_iter());
         let slug = |name| entries.slug(entries.code(name).unwrap());
         assert_eq!(slug("Jürgen"), Some("juergen"));

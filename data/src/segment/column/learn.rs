@@ -1,20 +1,24 @@
 //! Sample → templates: which forms and which words are frequent enough to be worth a code.
 //!
 //! Every value of the sample is explained, and the explanations are counted by their text. Of an explanation
-//! with a text, `{given} {family} ({text})`, the words in its place are counted too: what 0.1 % of the
-//! sample have there (Contractor) becomes a template with the word in it, which takes its values from the
-//! more general one. What is not frequent adds to simpler explanations, at last to `{text}`.
+//! with a text or a number, `{given} {family} ({text})`, what stands in its place is counted too: what 0.02 % of the
+//! sample have there (Contractor, or the 2 of a second Jane Smith) becomes a template with the word in it, which takes
+//! its values from the more general one. What is not frequent adds to simpler explanations, at last to `{text}`.
+//!
+//! A value of a template without text and number needs nothing but its code, where others need the tail. So words are
+//! taken as long as there are codes: of 10 million people 28 of 100 look-ups read a tail, where words of 0.1 % and
+//! no numbers left 50, and a hit took 5 % less time. Half a byte a person is what the wider codes cost.
 
 use std::collections::HashMap;
 
-use super::explain::{Kind, Parts, explain, join};
+use super::explain::{Kind, Part, Parts, explain, join};
 use super::piece::{TEXT_NAME, Template, TemplateText, literal_text, text_of};
 use super::template::{Sources, TEMPLATES_MAX};
 
 /// A template is kept if it has at least one of so many values: 0.02 %.
 const VALUES_PER_TEMPLATE: u64 = 5_000;
-/// A word is part of a template if one of so many values has it, 0.1 %, ...
-const VALUES_PER_WORD: u64 = 1_000;
+/// A word or number is part of a template if one of so many values has it, 0.02 %, ...
+const VALUES_PER_WORD: u64 = 5_000;
 /// ... and at least so many: a small sample would be all words.
 const WORD_COUNT_MIN: u64 = 8;
 
@@ -49,11 +53,12 @@ struct Form {
     count: u64,
 }
 
-/// Where a word was met: the form, and where the form's text says `{text}` instead.
+/// Where a word or number was met: the form, and which bytes of the form's text say `{text}` or `{digits:n}` instead.
 #[derive(PartialEq, Eq, Hash)]
 struct Place<'s> {
     form: usize,
     at: usize,
+    end: usize,
     word: &'s str,
 }
 
@@ -86,14 +91,16 @@ impl<'s> Forms<'s> {
             self.known.len() - 1
         });
         self.known[form].count += 1;
-        if parts.iter().any(|part| part.kind == Kind::Text) {
+        let is_told = |part: &Part| matches!(part.kind, Kind::Text | Kind::Digits);
+        if parts.iter().any(is_told) {
             let mut before = TemplateText::new();
             for part in &parts {
-                if part.kind == Kind::Text {
-                    let place = Place { form, at: before.len(), word: &value[part.start..part.end] };
+                let at = before.len();
+                text_of(value, std::slice::from_ref(part), &mut before);
+                if is_told(part) {
+                    let place = Place { form, at, end: before.len(), word: &value[part.start..part.end] };
                     *self.words.entry(place).or_default() += 1;
                 }
-                text_of(value, std::slice::from_ref(part), &mut before);
             }
         }
     }
@@ -101,7 +108,7 @@ impl<'s> Forms<'s> {
     /// Templates with a frequent word in them. What they explain is taken from the forms.
     fn take_words(&mut self) -> Vec<(u64, Template)> {
         let mut found = Vec::new();
-        for (Place { form, at, word }, &count) in &self.words {
+        for (Place { form, at, end, word }, &count) in &self.words {
             if count < WORD_COUNT_MIN || count * VALUES_PER_WORD < self.value_count {
                 continue;
             }
@@ -109,7 +116,7 @@ impl<'s> Forms<'s> {
             let mut text = TemplateText::new();
             text.extend_from_slice(&form.text.as_bytes()[..*at]);
             literal_text(word, &mut text);
-            text.extend_from_slice(&form.text.as_bytes()[at + TEXT_NAME.len()..]);
+            text.extend_from_slice(&form.text.as_bytes()[*end..]);
             // A word may be too long for a template.
             if let Ok(template) = Template::parse(as_str(&text)) {
                 // A value with two such words counts twice: the counts only order and choose templates.
@@ -167,6 +174,25 @@ mod tests {
         assert_eq!(found[..4].iter().map(|text| &**text).collect::<Vec<_>>(), most);
         assert_eq!(*found[4], *"{given} {text}. {family}");
         assert_eq!(found.len(), 7, "and two initials, of the given and of the family name: {found:?}");
+    }
+
+    #[test]
+    fn a_number_that_many_have_is_part_of_the_template_and_others_stay_in_the_tail() {
+        let address = |i: usize| match i {
+            _ if i % 10 == 0 => "jane.smith2".to_owned(),
+            _ if i % 500 == 7 => format!("jane.smith{}", 10 + i / 500),
+            _ => "jane.smith".to_owned(),
+        };
+        let found = learned(&(0..10_000).map(address).collect::<Vec<_>>());
+        assert_eq!(
+            found.iter().map(|text| &**text).collect::<Vec<_>>(),
+            [
+                "{given.slug}.{family.slug}",
+                "{given.slug}.{family.slug}2",
+                "{given.slug}.{family.slug}{digits:2}",
+                "{text}"
+            ]
+        );
     }
 
     #[test]

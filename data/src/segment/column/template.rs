@@ -244,12 +244,13 @@ impl TemplateSet {
     fn choose(&self, value: &str, sources: &Sources<'_>, parts: &mut Parts) -> Option<u8> {
         explain(value, sources, parts);
         for at in 0..parts.len() {
-            if parts[at].kind == Kind::Text {
+            let kind = parts[at].kind;
+            if matches!(kind, Kind::Text | Kind::Digits) {
                 parts[at].kind = Kind::Literal;
                 if let Some(code) = self.find(value, parts) {
                     return Some(code);
                 }
-                parts[at].kind = Kind::Text;
+                parts[at].kind = kind;
             }
         }
         if let Some(code) = self.find(value, parts) {
