@@ -1,7 +1,7 @@
 //! Populate pages before they are needed, and join them into huge pages.
 //!
 //! A client *prefaults* a new generation before it moves over, so that no look-up pays for a page
-//! fault. The daemon *collapses* a filled segment: `MADV_COLLAPSE` makes huge pages of it whatever the
+//! fault. The daemon *collapses* a segment: `MADV_COLLAPSE` makes huge pages of it whatever the
 //! system-wide setting says, later mappings of other processes get them too, and the dearest part of a
 //! random look-up (the page-table walk) becomes short.
 
@@ -90,17 +90,52 @@ fn touch(mapping: &Mapping, offset: usize, size: usize) {
     }
 }
 
-/// Joins the pages of a filled object into huge pages, as far as the kernel can.
+/// Makes huge pages of an object that is still empty, as far as the kernel can: what is left is for whoever
+/// allocates the rest. `allocate` allocates one page at an offset; its errors are for later, when all is asked for.
+///
+/// A huge page comes of any stretch of 2 MiB that has a page in it, and the holes are filled with zeros. So one page
+/// of each stretch is allocated, and joined with what is not there: 512 MiB took 0.03 s, where joining as many pages
+/// that are filled, each of which is copied, took 0.15 s on a machine with much free memory and 1.3 s on one with
+/// little.
+pub(crate) fn make_huge(
+    descriptor: BorrowedFd<'_>,
+    size: usize,
+    mut allocate: impl FnMut(u64) -> nix::Result<()>,
+) -> io::Result<()> {
+    let window = Mapping::read_only(descriptor, size)?;
+    for offset in (0..whole_pages(&window, size)).step_by(HUGE_PAGE_SIZE) {
+        if allocate(offset as u64).is_err() {
+            return Ok(());
+        }
+    }
+    join_pages(&window, size);
+    Ok(())
+}
+
+/// Joins the pages of a filled object into huge pages, as far as the kernel can; where they are already, they stay.
 ///
 /// Works on the page cache through a mapping of its own, because the mapping of the `shared_memory` crate
 /// is not aligned. Other mappings keep their bytes.
 pub(crate) fn collapse(descriptor: BorrowedFd<'_>, size: usize) -> io::Result<HugePages> {
     let total = size as u64;
-    let inside = size - size % HUGE_PAGE_SIZE;
     let window = Mapping::read_only(descriptor, size)?;
-    if inside == 0 || !window.start().addr().get().is_multiple_of(HUGE_PAGE_SIZE) {
+    if whole_pages(&window, size) == 0 {
         return Ok(HugePages { bytes: 0, total });
     }
+    join_pages(&window, size);
+    populate(&window, |_| ControlFlow::Continue(()))?;
+    let usage = smaps::range_usage(&window.addresses())?;
+    Ok(HugePages { bytes: usage.huge, total })
+}
+
+/// Bytes that huge pages can hold: none where the mapping is not aligned.
+fn whole_pages(window: &Mapping, size: usize) -> usize {
+    let is_aligned = window.start().addr().get().is_multiple_of(HUGE_PAGE_SIZE);
+    if is_aligned { size - size % HUGE_PAGE_SIZE } else { 0 }
+}
+
+fn join_pages(window: &Mapping, size: usize) {
+    let inside = whole_pages(window, size);
     for offset in (0..inside).step_by(COLLAPSE_SLICE_SIZE) {
         let size = COLLAPSE_SLICE_SIZE.min(inside - offset);
         // SAFETY: the slice lies inside `window`, which nobody else refers to; collapsing moves bytes to
@@ -116,7 +151,4 @@ pub(crate) fn collapse(descriptor: BorrowedFd<'_>, size: usize) -> io::Result<Hu
             Some(_) => break,
         }
     }
-    populate(&window, |_| ControlFlow::Continue(()))?;
-    let usage = smaps::range_usage(&window.addresses())?;
-    Ok(HugePages { bytes: usage.huge, total })
 }

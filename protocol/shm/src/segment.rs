@@ -3,7 +3,8 @@
 //! ```text
 //! create ──► fill ──► collapse ──► freeze ──► (publish)
 //! 0600,      &mut [u8]  huge pages  no writer left,
-//! allocated                         mode 0440 / 0444
+//! allocated,            where none  mode 0440 / 0444
+//! huge pages            were yet
 //! ```
 //!
 //! Trade-offs: all pages are allocated before the first store, so a `/dev/shm` that is too small is an
@@ -21,6 +22,7 @@ use nix::unistd::{Gid, fchown, ftruncate, geteuid};
 use persondb_protocol::ShmName;
 use shared_memory::{Shmem, ShmemConf, ShmemError};
 
+use crate::mapping::PAGE_SIZE;
 use crate::memory::shm_free_bytes;
 use crate::object::{NameGuard, SegmentMode};
 use crate::open::{is_still_written, open};
@@ -150,7 +152,10 @@ impl SegmentWriter {
         if !same || u64::try_from(stat.st_size).ok() != Some(size) {
             return Err(CreateError::Replaced { name: staging.clone() });
         }
-        allocate(&descriptor, size).map_err(|errno| match errno {
+        // Whatever this cannot do is slower, not wrong.
+        let one_page = |offset| allocate(&descriptor, offset, offset + PAGE_SIZE as u64);
+        let _ = prefault::make_huge(descriptor.as_fd(), map_size, one_page);
+        allocate(&descriptor, 0, size).map_err(|errno| match errno {
             Errno::ENOSPC => CreateError::NoSpace { needed: size, free },
             errno => os(errno.into()),
         })?;
@@ -193,7 +198,7 @@ impl SegmentWriter {
         self.name.name()
     }
 
-    /// Joins the filled pages into huge pages as far as the kernel can, and says how far.
+    /// Joins pages that are not in huge pages yet, as far as the kernel can, and says how far all of them are.
     ///
     /// Without success the segment is slower, not wrong; so nothing here is an error.
     pub fn collapse(&mut self) -> HugePages {
@@ -258,11 +263,10 @@ impl std::fmt::Debug for SegmentWriter {
     }
 }
 
-/// Allocates the pages of `[0, size)`.
-pub(crate) fn allocate(descriptor: &OwnedFd, size: u64) -> nix::Result<()> {
-    let mut offset = 0;
-    while offset < size {
-        let slice = ALLOCATION_SLICE.min(size - offset);
+/// Allocates the pages of `[offset, end)`.
+pub(crate) fn allocate(descriptor: &OwnedFd, mut offset: u64, end: u64) -> nix::Result<()> {
+    while offset < end {
+        let slice = ALLOCATION_SLICE.min(end - offset);
         let (from, length) = (to_off(offset)?, to_off(slice)?);
         match posix_fallocate(descriptor, from, length) {
             Ok(()) => offset += slice,

@@ -258,6 +258,27 @@ fn a_collapsed_segment_is_huge_in_later_mappings() {
 }
 
 #[test]
+fn a_segment_is_huge_before_it_is_filled_and_keeps_its_bytes_when_it_shrinks_into_a_huge_page() {
+    let dataset = TestDataset::new();
+    let (huge_page, odd) = (2 << 20, 12_345);
+    let mut writer = SegmentWriter::create(&dataset.staging(), 4 * huge_page + odd).unwrap();
+    assert!(writer.bytes().iter().all(|&byte| byte == 0));
+    let at_first = writer.collapse();
+    for (i, byte) in writer.bytes_mut().iter_mut().enumerate() {
+        *byte = i.to_le_bytes()[1];
+    }
+    writer.shrink(3 * huge_page + odd).unwrap();
+    let shrunk = writer.collapse();
+    assert_eq!(shrunk.total, 3 * huge_page + odd);
+    assert!(writer.bytes().iter().enumerate().all(|(i, &byte)| byte == i.to_le_bytes()[1]));
+    if at_first.bytes == 0 {
+        eprintln!("this kernel has made no huge pages");
+    } else {
+        assert_eq!((at_first.bytes, shrunk.bytes), (4 * huge_page, 3 * huge_page));
+    }
+}
+
+#[test]
 fn a_prefault_populates_all_and_stops_when_told() {
     let dataset = TestDataset::new();
     let size = 40 << 20;

@@ -85,7 +85,7 @@ pub(super) fn make(
         Err(errno) => return Err(os(errno.into())),
     };
     let guard = NameGuard::new(staging.clone());
-    allocate(&descriptor, SUPERBLOCK_SIZE as u64).map_err(|errno| os(errno.into()))?;
+    allocate(&descriptor, 0, SUPERBLOCK_SIZE as u64).map_err(|errno| os(errno.into()))?;
     let mapping = Mapping::read_write(descriptor.as_fd(), SUPERBLOCK_SIZE).map_err(os)?;
     let page = PageMut::new(mapping).expect("a superblock was asked for");
     let now = boot_now_ns();
