@@ -293,8 +293,9 @@ fn build(job: &Job, seconds_max: u64, inbox: &mut Inbox, counts: &mut Counts) ->
                 }
                 Ok(Message::Built(all)) => {
                     *counts = all;
-                    let end = worker.end();
-                    tracing::debug!(end, "build ended");
+                    // It said how; nothing more is to be said.
+                    let _ = worker.end();
+                    tracing::debug!("build ended");
                     return Ok(Built::Done);
                 }
                 Ok(Message::Failed { reason, counts: all }) => {

@@ -47,8 +47,8 @@ impl Indexes {
         });
         let coded = tenants.iter().zip(0..).filter(|_| ranks.is_some());
         let coded = coded.map(|((tenant, _), code)| KeyEntry::new(hasher.tenant(tenant), code));
-        let tenants = KeyIndexBuilder::new(coded.collect(), Load::Fast);
-        let domain_index = KeyIndexBuilder::new(domains.take_entries(), Load::Fast);
+        let tenants = KeyIndexBuilder::new(coded.collect(), Load::Usual);
+        let domain_index = KeyIndexBuilder::new(domains.take_entries(), Load::Usual);
         let lookalikes = KeyIndexBuilder::new(domains.take_lookalikes(), Load::Small);
         let indexes = Self { addresses, persons, names, domains, domain_index, lookalikes, tenants };
         let Self { addresses, persons, domain_index, lookalikes, tenants, .. } = &indexes;
