@@ -129,7 +129,7 @@ impl SegmentTarget for SharedMemory {
         self.writer = None;
         // The build's own memory is in use by now, and so not among what is free.
         Free::now(self.segment_max).admit("the segment", size, 0).map_err(|e| TargetError(e.to_string()))?;
-        let writer = SegmentWriter::create(&self.staging, size).map_err(|e| TargetError(chain(&e)))?;
+        let writer = SegmentWriter::create_huge(&self.staging, size).map_err(|e| TargetError(chain(&e)))?;
         self.writer = Some(writer);
         Ok(())
     }

@@ -121,7 +121,7 @@ pub enum FreezeError {
 
 impl SegmentWriter {
     /// Creates `size` bytes of zeros under a name that nobody has, for this user alone, with all pages
-    /// allocated.
+    /// allocated, as small as the kernel gives them out.
     ///
     /// At a limit of the control group the kernel kills instead of refusing: ask
     /// [`memory_limit`](crate::memory_limit) first.
@@ -129,6 +129,26 @@ impl SegmentWriter {
     /// # Errors
     /// [`CreateError`]; nothing is left behind then.
     pub fn create(staging: &ShmName, size: u64) -> Result<Self, CreateError> {
+        Self::create_of(staging, size, |_, _| {})
+    }
+
+    /// [`Self::create`] with huge pages, as far as the kernel can: before they are filled they cost a fortieth of what
+    /// [`Self::collapse`] does afterwards.
+    ///
+    /// # Errors
+    /// As [`Self::create`]. Without huge pages the segment is slower, not wrong: that is no error.
+    pub fn create_huge(staging: &ShmName, size: u64) -> Result<Self, CreateError> {
+        Self::create_of(staging, size, |descriptor, size| {
+            let one_page = |offset| allocate(descriptor, offset, offset + PAGE_SIZE as u64);
+            let _ = prefault::make_huge(descriptor.as_fd(), size, one_page);
+        })
+    }
+
+    fn create_of(
+        staging: &ShmName,
+        size: u64,
+        before_allocation: impl FnOnce(&OwnedFd, usize),
+    ) -> Result<Self, CreateError> {
         let map_size = usize::try_from(size).ok().filter(|&n| n > 0 && isize::try_from(n).is_ok());
         let map_size = map_size.ok_or(CreateError::Size { size })?;
         let free = shm_free_bytes().unwrap_or(u64::MAX);
@@ -152,9 +172,7 @@ impl SegmentWriter {
         if !same || u64::try_from(stat.st_size).ok() != Some(size) {
             return Err(CreateError::Replaced { name: staging.clone() });
         }
-        // Whatever this cannot do is slower, not wrong.
-        let one_page = |offset| allocate(&descriptor, offset, offset + PAGE_SIZE as u64);
-        let _ = prefault::make_huge(descriptor.as_fd(), map_size, one_page);
+        before_allocation(&descriptor, map_size);
         allocate(&descriptor, 0, size).map_err(|errno| match errno {
             Errno::ENOSPC => CreateError::NoSpace { needed: size, free },
             errno => os(errno.into()),

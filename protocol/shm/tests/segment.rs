@@ -220,9 +220,11 @@ fn a_full_shm_is_an_error_that_says_needed_and_free_and_leaves_nothing() {
     let size = 8 << 20;
     if let Some(dataset) = inner() {
         let staging = persondb_shm::new_staging_name(&dataset);
-        match SegmentWriter::create(&staging, size).unwrap_err() {
-            CreateError::NoSpace { needed, free } => assert_eq!((needed, free), (size, 4 << 20)),
-            error => panic!("{error}"),
+        for create in [SegmentWriter::create, SegmentWriter::create_huge] {
+            match create(&staging, size).unwrap_err() {
+                CreateError::NoSpace { needed, free } => assert_eq!((needed, free), (size, 4 << 20)),
+                error => panic!("{error}"),
+            }
         }
         assert!(list(&dataset).unwrap().is_empty());
         SegmentWriter::create(&staging, 3 << 20).unwrap().bytes_mut().fill(1);
@@ -261,7 +263,7 @@ fn a_collapsed_segment_is_huge_in_later_mappings() {
 fn a_segment_is_huge_before_it_is_filled_and_keeps_its_bytes_when_it_shrinks_into_a_huge_page() {
     let dataset = TestDataset::new();
     let (huge_page, odd) = (2 << 20, 12_345);
-    let mut writer = SegmentWriter::create(&dataset.staging(), 4 * huge_page + odd).unwrap();
+    let mut writer = SegmentWriter::create_huge(&dataset.staging(), 4 * huge_page + odd).unwrap();
     assert!(writer.bytes().iter().all(|&byte| byte == 0));
     let at_first = writer.collapse();
     for (i, byte) in writer.bytes_mut().iter_mut().enumerate() {

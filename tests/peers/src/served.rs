@@ -99,7 +99,11 @@ impl SegmentTarget for Target {
     fn allocate(&mut self, size: u64) -> Result<(), TargetError> {
         // A build that starts again gives back what it had before.
         self.writer = None;
-        let writer = SegmentWriter::create(&self.staging, size);
+        let create = match self.pages {
+            Pages::Small => SegmentWriter::create,
+            Pages::Huge => SegmentWriter::create_huge,
+        };
+        let writer = create(&self.staging, size);
         self.writer = Some(writer.map_err(|error| TargetError(error.to_string()))?);
         Ok(())
     }
