@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn a_number_that_many_have_is_part_of_the_template_and_others_stay_in_the_tail() {
         let address = |i: usize| match i {
-            _ if i % 10 == 0 => "jane.smith2".to_owned(),
+            _ if i.is_multiple_of(10) => "jane.smith2".to_owned(),
             _ if i % 500 == 7 => format!("jane.smith{}", 10 + i / 500),
             _ => "jane.smith".to_owned(),
         };
