@@ -55,7 +55,9 @@ impl Indexes {
         let all = [addresses, persons, domain_index, lookalikes, tenants];
         if !all.iter().all(|index| index.fits()) || !indexes.names.fits() {
             return Err(BuildError::Limit(
-                "an index has over four thousand million people behind keys that several share: split the dataset by tenant".into(),
+                "an index is too large: over 4 billion people behind keys that several share, or too many keys of one \
+                 bucket: split the dataset by tenant"
+                    .into(),
             ));
         }
         Ok(indexes)

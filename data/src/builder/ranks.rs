@@ -61,7 +61,7 @@ impl Ranks {
     /// keys.
     pub(super) fn new(runs: &[(u32, u32)], people: usize, tenants: &Tenants, keyed: &Keyed) -> Option<Self> {
         let largest = tenants.iter().map(|(_, people)| people).max().unwrap_or(0);
-        let spared = u64::from(width_of(people as u64) - width_of(largest));
+        let spared = u64::from(width_of(people as u64).saturating_sub(width_of(largest)));
         let keys = (keyed.persons.len() + keyed.names.len()) as u64;
         let cost = TENANT_COST * tenants.iter().len() as u64 + PIECE_COST * runs.len() as u64;
         (keys * spared / 8 > cost).then(|| Self::of_runs(runs, people, tenants.iter().len()))

@@ -25,6 +25,8 @@ use super::postings::{GROUP_SHIFT, PostingWriter};
 /// | 0.80, 2 | 5.3 | 1.4 | 0.95 | 0.94 | 0.89 |
 /// | 0.80, 4 | 5.6 | 0.3 | 0.93 | 0.94 | 0.87 |
 /// | 0.74, 2 | 5.7 | 1.2 | 0.95 | 0.94 | 0.87 |
+///
+/// Three bits stand between two and four: 5.5 bytes, and 0.7 of 100 absent keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Load {
     /// 80 of 100 slots used, three check bits.

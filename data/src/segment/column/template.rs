@@ -17,8 +17,8 @@
 //! `{{` and `}}` are braces.
 //!
 //! A value is explained by `explain` without regard to the templates there are, and the text of the
-//! explanation is looked up. A word that many values share at the same place (Contractor) is part of a
-//! template of its own, which goes first.
+//! explanation is looked up. A word or number that many values share at the same place (Contractor, the 2 of a second
+//! Jane Smith) is part of a template of its own, which goes first.
 //! When that template was not learned, the most frequent templates are tried one after the other, for an
 //! explanation need not be the only one; then simpler explanations, at last `{text}`.
 //!
