@@ -86,6 +86,22 @@ fn people_of_a_tenant_in_one_run_or_several_are_found_by_rank_in_it_and_in_no_ot
 }
 
 #[test]
+fn people_of_small_tenants_are_found_whose_runs_are_marked_and_rows_name_none() {
+    let names: Vec<_> = (0..400).map(|i| format!("tenant{i}")).collect();
+    let tenants: Vec<_> = names.iter().map(|name| (name.as_str(), 5)).collect();
+    for count in [1, 2] {
+        let segment = segment(&files(&tenants, count));
+        assert!(holds_ranks(&segment));
+        let sections = segment.sections();
+        let runs = sections.iter().find(|section| section.kind.get() == SectionKind::Runs as u32).unwrap();
+        let run_count = u64::from(count) * 400;
+        assert_eq!(runs.count.get(), run_count, "a line each, and the domain-only tenant has none");
+        assert!(runs.size.get() < 4 * run_count, "{} bytes for {run_count} runs", runs.size.get());
+        finds_everybody(&segment, &tenants, count);
+    }
+}
+
+#[test]
 fn where_tenants_are_mixed_or_as_many_as_people_indexes_hold_ordinals() {
     let names: Vec<_> = (0..200).map(|i| format!("tenant{i}")).collect();
     let many: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();

@@ -39,6 +39,7 @@
 //! | 4 | key index with fingerprints and references apart |
 //! | 5 | keys of names and of look-alike domains are hashes of their parts |
 //! | 6 | person index and name index hold ranks within the tenant; posting lists packed, by group of buckets |
+//! | 7 | short runs are marked, tenants have lines of offsets; look-alike index has no key for the label alone |
 
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -46,7 +47,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::Generation;
 
 /// Number of the byte format described here, apart from the crate's version.
-pub const LAYOUT_VERSION: u32 = 6;
+pub const LAYOUT_VERSION: u32 = 7;
 /// Number of the normalisation rules that built the keys (`norm_v1`).
 pub const NORM_VERSION: u32 = 1;
 

@@ -77,7 +77,10 @@ impl Indexes {
         let tenants_size = sections::strings_size(tenants.iter());
         let mut sections = vec![
             Planned::new(SectionKind::Meta, meta_size as u64, 1),
-            Planned::new(SectionKind::Tenants, tenants_size, tenants.iter().len() as u64),
+            Planned {
+                encoding: sections::strings_encoding(tenants.iter().map(|(_, people)| people)),
+                ..Planned::new(SectionKind::Tenants, tenants_size, tenants.iter().len() as u64)
+            },
             Planned {
                 // Says at a glance that no look-up needs more than the literal address.
                 encoding: u32::from(self.domains.is_looser()),

@@ -45,7 +45,7 @@ use zerocopy::FromZeros;
 
 use crate::input::{FileSummary, InputError, InputSpec, Mapping, Report};
 use crate::segment::rows::RowsSpec;
-use crate::segment::{Corrupt, InputRecord, KeyHasher, Meta, sections, sort_entries};
+use crate::segment::{Corrupt, InputRecord, KeyHasher, Meta, sort_entries};
 use domains::DomainFacts;
 use indexes::{Indexes, joined};
 use inputs::Inputs;
@@ -53,7 +53,7 @@ use layout::{Context, Layout};
 use links::Links;
 use mail_domains::MailDomains;
 use pipeline::Watch;
-use ranks::TenantOrder;
+use ranks::{RunsForm, TenantOrder};
 use rows::Rows;
 use scan::Scan;
 use tables::Tables;
@@ -261,11 +261,6 @@ fn attempt<T: SegmentTarget>(
     let links = Links::new(counts, &scan.keyed.addresses, &rows, tenant_of, tenant_count, people);
     let has_further = merged.is_some() || !inputs.aliases.is_empty();
     let tenants = std::mem::take(&mut scan.tenants);
-    if sections::strings_size(tenants.iter()) > u32::MAX.into() {
-        return Err(BuildError::Limit(
-            "the identifiers of all tenants are over 4 GiB together: split the dataset by tenant".into(),
-        ));
-    }
     let context = Context {
         hasher,
         tenants: &tenants,
@@ -276,8 +271,8 @@ fn attempt<T: SegmentTarget>(
     };
     let counters = std::mem::take(&mut scan.counters);
     let keyed = std::mem::take(&mut scan.keyed);
-    let order = TenantOrder::new(&scan.tenant_of, &rows, people, &tenants, &keyed);
-    let run_count = order.runs().is_none().then_some(tenant_count as u64);
+    let order = TenantOrder::new(&scan.tenant_of, &rows, context, &keyed);
+    let run_count = (order.form == RunsForm::Named).then_some(tenant_count as u64);
     let numbers = (&rows, order.ranks());
     let (layout, indexes) = std::thread::scope(|scope| {
         let indexes = scope.spawn(|| Indexes::new(keyed, domains, &tenants, hasher, numbers));

@@ -1,6 +1,7 @@
 //! How tenants stand among the ordinals, and the ranks of people within them, where indexes hold those.
 
 use super::keyed::Keyed;
+use super::layout::Context;
 use super::rows::Rows;
 use super::tenants::{RowTenants, Tenants};
 use crate::segment::column::bits::width_of;
@@ -12,37 +13,57 @@ const PIECE_COST: u64 = 8;
 /// Ordinals of one hint.
 const HINT_SHIFT: u32 = 8;
 
-/// The order of tenants.
+/// How tenants stand among the ordinals.
 pub(super) struct TenantOrder {
     /// First ordinal and tenant of each run.
-    runs: Vec<(u32, u32)>,
-    are_mixed: bool,
+    pub(super) runs: Vec<(u32, u32)>,
+    pub(super) form: RunsForm,
     ranks: Option<Ranks>,
 }
 
-impl TenantOrder {
-    pub(super) fn new(
-        tenant_of: &RowTenants,
-        rows: &Rows,
-        people: usize,
-        tenants: &Tenants,
-        keyed: &Keyed,
-    ) -> Self {
-        let runs = tenant_of.of_ordinals(rows);
-        // Where tenants are mixed a line for each run costs more than a code in each row.
-        let are_mixed = runs.len() > people / 16 + 16;
-        let ranks = if are_mixed { None } else { Ranks::new(&runs, people, tenants, keyed) };
-        Self { runs, are_mixed, ranks }
-    }
+/// How the tenant of an ordinal is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RunsForm {
+    /// A line for each run.
+    Lines,
+    /// A bit for each person, set where a run begins.
+    Marked,
+    /// Rows name their tenant's line.
+    Named,
+}
 
-    /// First ordinal and tenant of each run; `None` where rows name their tenant.
-    pub(super) fn runs(&self) -> Option<&[(u32, u32)]> {
-        (!self.are_mixed).then_some(&self.runs)
+impl TenantOrder {
+    pub(super) fn new(tenant_of: &RowTenants, rows: &Rows, context: Context<'_>, keyed: &Keyed) -> Self {
+        let Context { people, tenants, .. } = context;
+        let runs = tenant_of.of_ordinals(rows);
+        let form = RunsForm::for_runs(&runs, context);
+        let ranks = (form != RunsForm::Named).then(|| Ranks::new(&runs, people, tenants, keyed)).flatten();
+        Self { runs, form, ranks }
     }
 
     /// Where the indexes that are asked with a tenant hold ranks.
     pub(super) fn ranks(&self) -> Option<&Ranks> {
         self.ranks.as_ref()
+    }
+}
+
+impl RunsForm {
+    /// Lines where runs are long, since they are read at once; otherwise what takes fewer bits.
+    fn for_runs(runs: &[(u32, u32)], context: Context<'_>) -> Self {
+        let people = context.people;
+        let run_count = runs.len() as u64;
+        if run_count <= people / 16 + 16 {
+            return Self::Lines;
+        }
+        let tenants = context.tenants.iter().len() as u64;
+        let tenant_width = width_of(tenants);
+        let known_width =
+            width_of(context.domains.domains().len() as u64) + width_of(context.links.all().len() as u64);
+        let are_in_place = runs.iter().zip(0..).all(|(&(_, tenant), place)| tenant == place);
+        let line_width = known_width + if are_in_place { 0 } else { tenant_width };
+        let marked = sections::marked_runs_bits(people, run_count, line_width);
+        let named = people * u64::from(tenant_width) + tenants * u64::from(known_width);
+        if marked < named { Self::Marked } else { Self::Named }
     }
 }
 
@@ -59,15 +80,15 @@ pub(super) struct Ranks {
 impl Ranks {
     /// For people in these runs, first ordinal and tenant of each; `None` where ordinals take less room beside these
     /// keys.
-    pub(super) fn new(runs: &[(u32, u32)], people: usize, tenants: &Tenants, keyed: &Keyed) -> Option<Self> {
+    fn new(runs: &[(u32, u32)], people: u64, tenants: &Tenants, keyed: &Keyed) -> Option<Self> {
         let largest = tenants.iter().map(|(_, people)| people).max().unwrap_or(0);
-        let spared = u64::from(width_of(people as u64).saturating_sub(width_of(largest)));
+        let spared = u64::from(width_of(people).saturating_sub(width_of(largest)));
         let keys = (keyed.persons.len() + keyed.names.len()) as u64;
         let cost = TENANT_COST * tenants.iter().len() as u64 + PIECE_COST * runs.len() as u64;
         (keys * spared / 8 > cost).then(|| Self::of_runs(runs, people, tenants.iter().len()))
     }
 
-    fn of_runs(runs: &[(u32, u32)], people: usize, tenant_count: usize) -> Self {
+    fn of_runs(runs: &[(u32, u32)], people: u64, tenant_count: usize) -> Self {
         let mut before = vec![0_u32; tenant_count];
         let end = u32::try_from(people).expect("people are capped at 2^31");
         let ends = runs.iter().skip(1).map(|run| run.0).chain([end]);

@@ -4,7 +4,7 @@
 use persondb_protocol::layout::SectionKind;
 
 use super::layout::{Codec, Context, Layout, Stats};
-use super::ranks::TenantOrder;
+use super::ranks::{RunsForm, TenantOrder};
 use crate::segment::column::TextCodec;
 use crate::segment::column::dictionary::{self, SLOT_DOMAINS, SLOT_NAMES};
 use crate::segment::rows::{ColumnSpec, RowsSpec, Store};
@@ -32,15 +32,18 @@ impl Tables {
         };
         let people = u32::try_from(context.people).expect("people are capped at 2^31");
         let tenants = u32::try_from(tenant_count).expect("fewer tenants than rows");
-        let lines: Vec<_> = match order.runs() {
-            Some(runs) => runs.iter().map(|&(start, tenant)| run(start, tenant)).collect(),
-            None => (0..tenants).map(|tenant| run(0, tenant)).collect(),
+        let lines: Vec<_> = match order.form {
+            RunsForm::Named => (0..tenants).map(|tenant| run(0, tenant)).collect(),
+            RunsForm::Lines | RunsForm::Marked => {
+                order.runs.iter().map(|&(start, tenant)| run(start, tenant)).collect()
+            }
         };
-        let encoded = match order.runs() {
-            Some(_) => runs::encode(&lines, people),
+        let encoded = match order.form {
+            RunsForm::Lines => runs::encode(&lines, people),
+            RunsForm::Marked => runs::encode_marked(&lines, people),
             // A byte a person is not worth the bits that every look-up would have to take apart.
-            None if tenants < people / 16 => runs::encode(&lines, 0),
-            None => runs::encode_packed(&lines),
+            RunsForm::Named if tenants < people / 16 => runs::encode(&lines, 0),
+            RunsForm::Named => runs::encode_packed(&lines),
         };
         let mut tables = Self { sections: Vec::new() };
         tables.push(SectionKind::Runs, 0, 0, lines.len(), encoded);

@@ -46,7 +46,7 @@ impl Tenants {
     }
 
     /// Identifiers with their number of people, in the order of their codes.
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, u64)> {
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, u64)> + Clone {
         self.names.iter().map(String::as_str).zip(self.people.iter().copied())
     }
 

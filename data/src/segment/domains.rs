@@ -109,7 +109,7 @@ pub(crate) struct DomainLine<'a> {
 
 impl DomainLine<'_> {
     /// Whether look-alikes of this domain are kept an eye on: the tenant's own, and where it is not listed, of more
-    /// than a tenth of its people. Four keys each for domains of single people would cost more than their addresses.
+    /// than a tenth of its people. Three keys each for domains of single people would cost more than their addresses.
     pub(crate) fn is_main(&self, tenant_people: u64) -> bool {
         let is_of_many = self.people.saturating_mul(MAIN_SHARE) > tenant_people;
         self.is_own(tenant_people) && (self.kind == DomainKind::Owned || is_of_many)

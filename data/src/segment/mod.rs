@@ -96,7 +96,10 @@ pub(crate) mod sections {
     };
     pub(crate) use super::ranks::encode as encode_ranks;
     pub(crate) use super::rows::rows_size;
-    pub(crate) use super::strings::{size as strings_size, write as write_strings};
+    pub(crate) use super::runs::marked_bits as marked_runs_bits;
+    pub(crate) use super::strings::{
+        number_width as strings_encoding, size as strings_size, write as write_strings,
+    };
     pub(crate) use super::tails::offsets_size;
 }
 
@@ -154,7 +157,8 @@ pub(crate) struct View {
     image: image::Image,
     meta: Meta,
     schemas: Vec<Columns>,
-    tenants: (Range<usize>, u64),
+    /// Section, tenants, width of their numbers of people.
+    tenants: (Range<usize>, u64, u32),
     rows: rows::Rows,
     row_bytes: Range<usize>,
     tail_offsets: Range<usize>,
@@ -299,7 +303,9 @@ impl View {
         let view = Self {
             number: last_values::segment_number(),
             ranks: ranks::Ranks::open(range(SectionKind::Ranks)?, image.section(SectionKind::Tenants)?.1)?,
-            tenants: image.section(SectionKind::Tenants)?,
+            tenants: image
+                .section_of(SectionKind::Tenants, 0)
+                .map(|(range, e)| (range, e.count.get(), e.encoding.get()))?,
             tenant_index: index(SectionKind::TenantIndex)?,
             rows,
             row_bytes,
@@ -403,7 +409,8 @@ impl<'a> Parts<'a> {
     }
 
     fn tenants(&self) -> Result<strings::Strings<'a>, Corrupt> {
-        strings::Strings::open(self.slice(&self.view.tenants.0)?, self.view.tenants.1)
+        let (range, count, number_width) = &self.view.tenants;
+        strings::Strings::open(self.slice(range)?, *count, *number_width)
     }
 
     fn domains(&self) -> Result<domains::Domains<'a>, Corrupt> {

@@ -2,75 +2,103 @@
 //!
 //! # Bytes
 //! ```text
-//! 0           count × u32: where the line of each ends
-//! count × 4   the lines, one after the other:  number varint · string
+//! 0    lines of 64 bytes, one for 56 strings: where each stands, as of tails
+//! ...  the numbers, bit by bit, as wide as the section's encoding says · 8 zero bytes
+//! ...  the strings, one after the other
 //! ```
-//! Ends count from the end of the fixed part; a line begins where the one before it ends. Six bytes beside the
-//! string, so that a tenant of a single person does not cost more than that person.
+//! A byte and a half beside a string, so that a tenant of a single person does not cost more than that person: with an
+//! end and a number of their own for each it was five.
 
-use zerocopy::FromBytes;
-use zerocopy::little_endian::U32;
-
-use super::{Corrupt, varint};
+use super::Corrupt;
+use super::column::bits;
+use super::tails::{OffsetWriter, Tails, offsets_size, push_tail, stored_size};
 
 /// Reader of a string table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Strings<'a> {
-    ends: &'a [U32],
-    lines: &'a [u8],
+    count: u32,
+    texts: Tails<'a>,
+    numbers: &'a [u8],
+    number_width: u32,
 }
 
 impl<'a> Strings<'a> {
-    /// Checks that `count` ends fit. O(1).
-    pub(crate) fn open(bytes: &'a [u8], count: u64) -> Result<Self, Corrupt> {
-        let count = usize::try_from(count).map_err(|_| Corrupt::new("string table count"))?;
-        let (ends, lines) = <[U32]>::ref_from_prefix_with_elems(bytes, count)
-            .map_err(|_| Corrupt::new("string table is larger than its section"))?;
-        Ok(Self { ends, lines })
+    /// Checks that so many strings and their numbers fit. O(1).
+    pub(crate) fn open(bytes: &'a [u8], count: u64, number_width: u32) -> Result<Self, Corrupt> {
+        let corrupt = || Corrupt::new("string table is larger than its section");
+        let count = u32::try_from(count).map_err(|_| Corrupt::new("string table count"))?;
+        if number_width > u32::BITS {
+            return Err(Corrupt::new("numbers of a string table"));
+        }
+        let size = |size: u64| usize::try_from(size).map_err(|_| corrupt());
+        let (offsets, rest) =
+            bytes.split_at_checked(size(offsets_size(count.into()))?).ok_or_else(corrupt)?;
+        let (numbers, tails) =
+            rest.split_at_checked(size(numbers_size(count, number_width))?).ok_or_else(corrupt)?;
+        Ok(Self { count, texts: Tails { offsets, tails }, numbers, number_width })
     }
 
     /// Strings in the table.
     pub(crate) fn len(&self) -> u32 {
-        u32::try_from(self.ends.len()).unwrap_or(u32::MAX)
+        self.count
     }
 
     /// The string at `place` and its number. O(1).
     pub(crate) fn get(&self, place: u32) -> Result<(&'a str, u64), Corrupt> {
-        let place = place as usize;
-        let end = self.ends.get(place).ok_or_else(|| Corrupt::new("no such string"))?.get() as usize;
-        let before = place.checked_sub(1).and_then(|before| self.ends.get(before));
-        let start = before.map_or(0, |end| end.get() as usize);
-        let line = self.lines.get(start..end);
-        let mut text = line.ok_or_else(|| Corrupt::new("string reaches beyond its section"))?;
-        let number = varint::read(&mut text).ok_or_else(|| Corrupt::new("number of a string"))?;
-        let text = smoothutf8::from_utf8(text).ok_or_else(|| Corrupt::new("string is not UTF-8"))?;
-        Ok((text, number.into()))
+        if place >= self.count {
+            return Err(Corrupt::new("no such string"));
+        }
+        let text = smoothutf8::from_utf8(self.texts.get(place)?);
+        let text = text.ok_or_else(|| Corrupt::new("string is not UTF-8"))?;
+        let (byte, bit) = number_place(place, self.number_width);
+        let number = usize::try_from(byte).ok().and_then(|byte| self.numbers.get(byte..));
+        let number = number.and_then(|bytes| bits::read(bytes, bit, self.number_width));
+        Ok((text, number.ok_or_else(|| Corrupt::new("number of a string"))?))
     }
 }
 
-/// Size of the table for these strings in bytes; the numbers are 32-bit.
-pub(crate) fn size<'s>(strings: impl Iterator<Item = (&'s str, u64)>) -> u64 {
-    strings.map(|(text, number)| (size_of::<U32>() + varint::size(narrow(number)) + text.len()) as u64).sum()
+/// Byte and bit where the number at `place` begins.
+fn number_place(place: u32, width: u32) -> (u64, u32) {
+    let at = u64::from(place) * u64::from(width);
+    (at / 8, u32::try_from(at % 8).unwrap_or(0))
 }
 
-/// Fills `out`, which has exactly [`size`] bytes, under 4 GiB.
-pub(crate) fn write<'s>(strings: impl ExactSizeIterator<Item = (&'s str, u64)>, out: &mut [u8]) {
+fn numbers_size(count: u32, width: u32) -> u64 {
+    number_place(count, width).0 + 1 + bits::SLACK as u64
+}
+
+/// Bits that each of these 32-bit numbers has: the section's encoding.
+pub(crate) fn number_width(numbers: impl Iterator<Item = u64>) -> u32 {
+    bits::width_of(numbers.max().unwrap_or(0) + 1)
+}
+
+/// Size of the table for these strings in bytes.
+pub(crate) fn size<'s>(strings: impl ExactSizeIterator<Item = (&'s str, u64)> + Clone) -> u64 {
+    let (count, width) = (count(&strings), number_width(strings.clone().map(|(_, number)| number)));
+    let texts: u64 = strings.map(|(text, _)| stored_size(text.len()) as u64).sum();
+    offsets_size(count.into()) + numbers_size(count, width) + texts
+}
+
+/// Fills `out`, which has exactly [`size`] bytes and is zero.
+pub(crate) fn write<'s>(strings: impl ExactSizeIterator<Item = (&'s str, u64)> + Clone, out: &mut [u8]) {
     let sized = "the section was laid out with this table's size";
-    let (ends, lines) = <[U32]>::mut_from_prefix_with_elems(out, strings.len()).expect(sized);
-    let mut line = Vec::new();
-    let mut offset = 0;
-    for (end, (string, number)) in ends.iter_mut().zip(strings) {
-        line.clear();
-        varint::write(narrow(number), &mut line);
-        line.extend_from_slice(string.as_bytes());
-        lines[offset..offset + line.len()].copy_from_slice(&line);
-        offset += line.len();
-        *end = u32::try_from(offset).expect("the builder refuses tables of 4 GiB").into();
+    let (count, width) = (count(&strings), number_width(strings.clone().map(|(_, number)| number)));
+    let size = |size: u64| usize::try_from(size).expect(sized);
+    let (offsets, rest) = out.split_at_mut(size(offsets_size(count.into())));
+    let (numbers, mut texts) = rest.split_at_mut(size(numbers_size(count, width)));
+    let (mut writer, mut stored) = (OffsetWriter::default(), Vec::new());
+    for (place, (text, number)) in (0..).zip(strings) {
+        stored.clear();
+        push_tail(text.as_bytes(), &mut stored);
+        writer.push(stored.len(), offsets).expect(sized);
+        texts.split_off_mut(..stored.len()).expect(sized).copy_from_slice(&stored);
+        let (byte, bit) = number_place(place, width);
+        bits::write(&mut numbers[size(byte)..], bit, width, number);
     }
 }
 
-fn narrow(number: u64) -> u32 {
-    u32::try_from(number).expect("people are capped at 2^31")
+fn count<'s>(strings: &impl ExactSizeIterator<Item = (&'s str, u64)>) -> u32 {
+    u32::try_from(strings.len()).expect("fewer strings than rows, which are capped")
 }
 
 #[cfg(test)]
@@ -79,27 +107,42 @@ mod tests {
 
     use super::*;
 
+    fn written(strings: &[(String, u32)]) -> (Vec<u8>, u32) {
+        let all = || strings.iter().map(|(text, number)| (&**text, u64::from(*number)));
+        let mut bytes = vec![0; usize::try_from(size(all())).unwrap()];
+        write(all(), &mut bytes);
+        (bytes, number_width(all().map(|(_, number)| number)))
+    }
+
     proptest! {
         #[test]
         fn what_was_written_is_read_and_corruption_is_an_error(
-            strings in prop::collection::vec((".{0,20}", any::<u32>()), 0..20),
+            strings in prop::collection::vec((".{0,20}|[a-z]{250,260}", any::<u32>()), 0..80), shift in 0_u32..32,
             at in any::<prop::sample::Index>(), bits in 1_u8..,
         ) {
-            let mut bytes = vec![0; usize::try_from(size(strings.iter().map(|s| (&*s.0, s.1.into())))).unwrap()];
-            write(strings.iter().map(|(s, n)| (&**s, u64::from(*n))), &mut bytes);
-            let table = Strings::open(&bytes, strings.len() as u64).unwrap();
+            let strings: Vec<_> = strings.into_iter().map(|(text, number)| (text, number >> shift)).collect();
+            let (mut bytes, width) = written(&strings);
+            let table = Strings::open(&bytes, strings.len() as u64, width).unwrap();
             for (place, (text, number)) in (0..).zip(&strings) {
                 prop_assert_eq!(table.get(place).unwrap(), (&**text, u64::from(*number)));
             }
             prop_assert!(table.get(u32::try_from(strings.len()).unwrap()).is_err());
-            if !bytes.is_empty() {
-                let place = at.index(bytes.len());
-                bytes[place] ^= bits;
-                let table = Strings::open(&bytes, strings.len() as u64).unwrap();
-                for place in 0..20 {
-                    let _ = table.get(place);
-                }
+            prop_assert!(Strings::open(&bytes, strings.len() as u64 + 1_000_000, width).is_err());
+            prop_assert!(Strings::open(&bytes, strings.len() as u64, 33).is_err());
+            let place = at.index(bytes.len());
+            bytes[place] ^= bits;
+            let table = Strings::open(&bytes, strings.len() as u64, width).unwrap();
+            for place in 0..80 {
+                let _ = table.get(place);
             }
         }
+    }
+
+    #[test]
+    fn tenants_of_one_person_take_a_byte_and_a_half_beside_their_names() {
+        let strings: Vec<_> = (10_000..66_000).map(|i| (format!("tenant-{i}"), 1)).collect();
+        let (bytes, width) = written(&strings);
+        assert_eq!(width, 1);
+        assert_eq!(bytes.len(), 56_000 * 12 + 1_000 * 64 + 56_000 / 8 + 9);
     }
 }

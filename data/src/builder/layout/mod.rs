@@ -261,7 +261,7 @@ impl SchemaLayout {
         self.names = named.map(|place| self.columns.iter().position(|column| Some(column.place) == place));
     }
 
-    /// Local part over the names, domain of the tenant.
+    /// Local part over the names and domain of the tenant, or text where hardly anybody shares a domain.
     fn address(&self, place: u16, rows: &[SampleRow<'_>], context: Context<'_>) -> Column {
         let learned = learned(rows);
         let sample = learned.iter().filter_map(|&row| {
@@ -271,7 +271,9 @@ impl SchemaLayout {
         let templates = self.learn(sample, context);
         let domain_width = context.domains.width(context.people);
         let width = width_of(templates.len() as u64 + 1) + domain_width;
-        column(place, width, Codec::Address { templates, domain_width }, rows.len())
+        let coded = column(place, width, Codec::Address { templates, domain_width }, rows.len());
+        let text = column(place, 0, Codec::Text, rows.len());
+        self.cheaper(coded, text, &learned, context)
     }
 
     fn address_list(&self, place: u16, rows: &[SampleRow<'_>], context: Context<'_>) -> Column {
@@ -300,7 +302,18 @@ impl SchemaLayout {
         let width = width_of(templates.len() as u64 + 1);
         let mut derived = column(place, width, Codec::Template(templates), rows.len());
         derived.distinct = plain.distinct;
-        let cost = |column: &Column| self.sample_cost(column, &learned, context);
+        self.cheaper(derived, plain, &learned, context)
+    }
+
+    /// What takes fewer bytes for these people: a column made of others, or one by itself.
+    fn cheaper(
+        &self,
+        derived: Column,
+        plain: Column,
+        rows: &[SampleRow<'_>],
+        context: Context<'_>,
+    ) -> Column {
+        let cost = |column: &Column| self.sample_cost(column, rows, context);
         if cost(&derived) < cost(&plain) { derived } else { plain }
     }
 

@@ -1,23 +1,37 @@
 //! Ordinal → tenant, and where the tenant's domains and links stand.
 //!
 //! Exports are ordered by tenant, so people of one tenant stand in *runs* of ordinals: a short table of runs
-//! costs less than a tenant code in each row. Where a dataset is not ordered so, the table has one line a
-//! tenant and rows name the line.
+//! costs less than a tenant code in each row. Which form the table has depends on how many runs there are:
+//!
+//! | form | for | the line of an ordinal | bytes |
+//! |---|---|---|---|
+//! | lines | runs of 16 people or more | found by a hint | 16 a run, 4 for each 256 people |
+//! | [marked](marks) | short runs | by counting marks | some bits a run, 1.07 bits a person |
+//! | named | tenants that are mixed | the row says it | 16 a tenant, or some bits; a code in each row |
 //!
 //! # Bytes
 //! ```text
-//! 0                 run_count u32 · hint_count u32 · form u8 · domain_width u8 · link_width u8 · zero × 5
+//! 0     run_count u32 · hint_count u32 · form u8 · domain_width u8 · link_width u8 · tenant_width u8 · zero × 4
+//!
+//! form 0, lines that are found by a hint, or named by rows (no hints)
 //! 16                run_count × (start u32 · tenant u32 · first domain u32 · first link u32)
 //! 16 + 16 × runs    hint_count × u32: the run that holds ordinal 256 × i
-//! ```
-//! Form 1 packs the lines that rows name, where tenants are nearly as many as people. The line of a tenant stands
-//! in the place of its code, so it needs neither that nor a start:
-//! ```text
-//! 16                run_count × (first domain · first link), domain_width and link_width bits, lowest bit first
+//!
+//! form 1, packed lines that rows name
+//! 16                run_count × (tenant · first domain · first link), of those widths, lowest bit first
 //! ...               8 zero bytes
+//!
+//! form 2, packed lines that are found by marks
+//! 16                zero × 48
+//! 64                hint_count lines of marks
+//! ...               packed lines as in form 1
 //! ```
-//! The hints bound the search to the runs that begin within 256 ordinals, usually one. Finding the run needs
-//! only the ordinal, so the processor does it while the row is still on its way.
+//! The hints bound the search to the runs that begin within 256 ordinals, usually one. Packed lines have no start, and
+//! no tenant where that of each stands in the place of its code. Finding the run needs only the ordinal, so the processor
+//! does it while the row is still on its way.
+
+mod marks;
+mod packed;
 
 use std::ops::Range;
 
@@ -25,9 +39,11 @@ use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::Corrupt;
-use super::column::bits;
+use packed::Packed;
 
 const HINT_SHIFT: u32 = 8;
+/// Where marks begin: on a cache line.
+const MARKS_OFFSET: usize = 64;
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -37,11 +53,13 @@ struct Head {
     form: u8,
     domain_width: u8,
     link_width: u8,
-    reserved: [u8; 5],
+    tenant_width: u8,
+    reserved: [u8; 4],
 }
 
 const FORM_LINES: u8 = 0;
 const FORM_PACKED: u8 = 1;
+const FORM_MARKED: u8 = 2;
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -57,7 +75,7 @@ const _: () = assert!(size_of::<Head>() == 16 && size_of::<Line>() == 16);
 /// People of one tenant that stand together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
-    /// First ordinal.
+    /// First ordinal; 0 where the line does not say it.
     pub(crate) start: u32,
     /// Code of the tenant.
     pub(crate) tenant: u32,
@@ -71,16 +89,10 @@ pub(crate) struct Run {
 #[derive(Clone, Debug)]
 pub(crate) struct Runs {
     lines: Range<usize>,
+    /// Hints, or marks.
     hints: Range<usize>,
+    are_marked: bool,
     packed: Option<Packed>,
-}
-
-/// How packed lines stand.
-#[derive(Clone, Copy, Debug)]
-struct Packed {
-    count: u32,
-    domain_width: u32,
-    link_width: u32,
 }
 
 impl Runs {
@@ -91,29 +103,41 @@ impl Runs {
             .get(section.clone())
             .and_then(|bytes| Head::ref_from_prefix(bytes).ok())
             .ok_or_else(corrupt)?;
-        let packed = match head.form {
-            FORM_LINES => None,
-            FORM_PACKED => Some(Packed::open(head).ok_or_else(corrupt)?),
-            _ => return Err(corrupt()),
-        };
-        let place = |start: usize, count: u32, size: usize| {
-            let end = start.checked_add((count as usize).checked_mul(size)?)?;
+        let place = |offset: usize, count: usize, size: usize| {
+            let start = section.start.checked_add(offset)?;
+            let end = start.checked_add(count.checked_mul(size)?)?;
             (end <= section.end).then_some(start..end)
         };
-        let lines = section.start.checked_add(size_of::<Head>());
-        let lines = lines.and_then(|start| match packed {
-            None => place(start, head.run_count.get(), size_of::<Line>()),
-            Some(packed) => place(start, 1, packed.size()?),
-        });
-        let lines = lines.ok_or_else(corrupt)?;
-        let hints = place(lines.end, head.hint_count.get(), size_of::<U32>()).ok_or_else(corrupt)?;
-        Ok(Self { lines, hints, packed })
+        let behind = |range: &Range<usize>| range.end - section.start;
+        let [run_count, hint_count] = [head.run_count, head.hint_count].map(|count| count.get() as usize);
+        let packed = head.packed().filter(|packed| packed.is_valid());
+        let packed_size = packed.and_then(Packed::size);
+        let parts = match head.form {
+            FORM_LINES => place(size_of::<Head>(), run_count, size_of::<Line>()).and_then(|lines| {
+                let hints = place(behind(&lines), hint_count, size_of::<U32>())?;
+                Some((lines, hints))
+            }),
+            FORM_PACKED => {
+                packed_size.and_then(|size| place(size_of::<Head>(), 1, size)).map(|lines| (lines, 0..0))
+            }
+            FORM_MARKED => place(MARKS_OFFSET, hint_count, marks::LINE_SIZE).and_then(|marks| {
+                let lines = place(behind(&marks), 1, packed_size?)?;
+                Some((lines, marks))
+            }),
+            _ => None,
+        };
+        let (lines, hints) = parts.ok_or_else(corrupt)?;
+        Ok(Self { lines, hints, are_marked: head.form == FORM_MARKED, packed })
     }
 
     /// The run that holds an ordinal. O(1) expected, O(log runs) at worst.
     #[inline]
     pub(crate) fn of(&self, segment: &[u8], ordinal: u32) -> Result<Run, Corrupt> {
         let none = || Corrupt::new("no run holds this ordinal");
+        if self.are_marked {
+            let place = segment.get(self.hints.clone()).and_then(|marks| marks::run_of(marks, ordinal));
+            return self.get(segment, place.ok_or_else(none)?.into());
+        }
         let (first, last) = self.hinted(segment, ordinal).ok_or_else(none)?;
         let line = |at: usize| self.line(segment, at);
         if last <= first + 1 {
@@ -164,42 +188,22 @@ impl Runs {
     }
 }
 
-impl Packed {
-    fn open(head: &Head) -> Option<Self> {
-        let [domain_width, link_width] = [head.domain_width, head.link_width].map(u32::from);
-        let packed = Self { count: head.run_count.get(), domain_width, link_width };
-        (domain_width <= u32::BITS && link_width <= u32::BITS).then_some(packed)
+impl Head {
+    /// How lines stand that are packed.
+    fn packed(&self) -> Option<Packed> {
+        let [tenant_width, domain_width, link_width] =
+            [self.tenant_width, self.domain_width, self.link_width].map(u32::from);
+        let packed = Packed { count: self.run_count.get(), tenant_width, domain_width, link_width };
+        (self.form != FORM_LINES).then_some(packed)
     }
 
-    /// The narrowest fields for these lines.
-    fn of(runs: &[Run]) -> Self {
-        let width = |most: Option<u32>| bits::width_of(u64::from(most.unwrap_or(0)) + 1);
-        Self {
-            count: u32::try_from(runs.len()).expect("fewer runs than people"),
-            domain_width: width(runs.iter().map(|run| run.first_domain).max()),
-            link_width: width(runs.iter().map(|run| run.first_link).max()),
-        }
-    }
-
-    /// Byte and bit where a line begins.
-    fn place(self, line: u32) -> Option<(usize, u32)> {
-        let at = u64::from(line) * u64::from(self.domain_width + self.link_width);
-        Some((usize::try_from(at / 8).ok()?, u32::try_from(at % 8).ok()?))
-    }
-
-    /// Bytes of all lines, with what has to be readable behind them.
-    fn size(self) -> Option<usize> {
-        self.place(self.count)?.0.checked_add(1 + bits::SLACK)
-    }
-
-    fn get(self, bytes: &[u8], place: u64) -> Option<Run> {
-        let tenant = u32::try_from(place).ok().filter(|&tenant| tenant < self.count)?;
-        let (byte, at) = self.place(tenant)?;
-        let bytes = bytes.get(byte..)?;
-        // Two loads: both fields together may be wider than one.
-        let first_domain = u32::try_from(bits::read(bytes, at, self.domain_width)?).ok()?;
-        let first_link = u32::try_from(bits::read(bytes, at + self.domain_width, self.link_width)?).ok()?;
-        Some(Run { start: 0, tenant, first_domain, first_link })
+    fn of_packed(form: u8, packed: Packed) -> Self {
+        let byte = |width: u32| u8::try_from(width).expect("fields are of 32 bits");
+        let mut head = Self::new_zeroed();
+        (head.form, head.run_count) = (form, packed.count.into());
+        head.tenant_width = byte(packed.tenant_width);
+        (head.domain_width, head.link_width) = (byte(packed.domain_width), byte(packed.link_width));
+        head
     }
 }
 
@@ -218,22 +222,27 @@ impl Line {
 /// Encodes lines that rows name, one a tenant in the order of their codes, in as few bits as they need.
 pub(crate) fn encode_packed(tenants: &[Run]) -> Vec<u8> {
     let packed = Packed::of(tenants);
-    let byte = |width: u32| u8::try_from(width).expect("fields are of 32 bits");
-    let mut head = Head::new_zeroed();
-    head.run_count = packed.count.into();
-    head.form = FORM_PACKED;
-    (head.domain_width, head.link_width) = (byte(packed.domain_width), byte(packed.link_width));
-    let mut bytes = head.as_bytes().to_vec();
-    let start = bytes.len();
-    let in_memory = "the lines are in memory, and larger than this";
-    bytes.resize(start + packed.size().expect(in_memory), 0);
-    for (run, line) in tenants.iter().zip(0..) {
-        let (byte, at) = packed.place(line).expect(in_memory);
-        let bytes = &mut bytes[start + byte..];
-        bits::write(bytes, at, packed.domain_width, run.first_domain.into());
-        bits::write(bytes, at + packed.domain_width, packed.link_width, run.first_link.into());
-    }
+    let mut bytes = Head::of_packed(FORM_PACKED, packed).as_bytes().to_vec();
+    bytes.extend_from_slice(&packed.encode(tenants));
     bytes
+}
+
+/// Encodes runs in ascending order in as few bits as they need, with marks for so many `people`.
+pub(crate) fn encode_marked(runs: &[Run], people: u32) -> Vec<u8> {
+    let packed = Packed::of(runs);
+    let marks = marks::encode(runs, people);
+    let mut head = Head::of_packed(FORM_MARKED, packed);
+    head.hint_count = u32::try_from(marks.len() / marks::LINE_SIZE).expect("fewer lines than people").into();
+    let mut bytes = head.as_bytes().to_vec();
+    bytes.resize(MARKS_OFFSET, 0);
+    bytes.extend_from_slice(&marks);
+    bytes.extend_from_slice(&packed.encode(runs));
+    bytes
+}
+
+/// Bits that marks take, and all lines behind them, for runs whose fields have so many bits.
+pub(crate) fn marked_bits(people: u64, runs: u64, line_width: u32) -> u64 {
+    people * 64 * 8 / u64::from(marks::LINE_COUNT) + runs * u64::from(line_width)
 }
 
 /// Encodes runs in ascending order; with hints for so many `people`, or without (0) where rows name the line.
@@ -268,27 +277,48 @@ mod tests {
 
     use super::*;
 
+    fn open(bytes: &[u8]) -> Result<Runs, Corrupt> {
+        Runs::open(bytes, 0..bytes.len())
+    }
+
+    /// Runs of these sizes and tenants, with as wide numbers as `shift` leaves.
+    fn runs_of(sizes: &[(u32, u32)], shift: u32) -> (Vec<Run>, u32) {
+        let mut people = 0;
+        let run = |&(size, tenant): &(u32, u32)| {
+            let start = people;
+            people += size;
+            Run { start, tenant, first_domain: start.wrapping_mul(77_777) >> shift, first_link: tenant * 3 }
+        };
+        (sizes.iter().map(run).collect(), people)
+    }
+
+    /// Runs of the sizes, of tenants in the order of their codes or not.
+    fn sizes(most: u32) -> impl Strategy<Value = Vec<(u32, u32)>> {
+        (prop::collection::vec((1..most, any::<u16>()), 1..60), any::<bool>()).prop_map(
+            |(sizes, is_in_order)| {
+                let tenant = |place: u32, any: u16| if is_in_order { place } else { any.into() };
+                (0..).zip(sizes).map(|(place, (size, any))| (size, tenant(place, any))).collect()
+            },
+        )
+    }
+
     proptest! {
         #[test]
         fn every_ordinal_is_in_its_run_and_corruption_is_an_error(
-            sizes in prop::collection::vec(1_u32..2000, 1..60), at in any::<prop::sample::Index>(), bits in 1_u8..,
+            (sizes, is_marked) in (sizes(2000), any::<bool>()), shift in 0_u32..32,
+            at in any::<prop::sample::Index>(), bits in 1_u8..,
         ) {
-            let mut people = 0;
-            let mut runs = Vec::new();
-            for (tenant, size) in (0..).zip(&sizes) {
-                runs.push(Run { start: people, tenant, first_domain: tenant * 2, first_link: tenant * 3 });
-                people += size;
-            }
-            let mut bytes = encode(&runs, people);
-            let open = |bytes: &[u8]| Runs::open(bytes, 0..bytes.len());
+            let (runs, people) = runs_of(&sizes, shift);
+            let mut bytes = if is_marked { encode_marked(&runs, people) } else { encode(&runs, people) };
             let reader = open(&bytes).unwrap();
-            for (place, run) in (0..).zip(&runs) {
-                prop_assert_eq!(reader.get(&bytes, place).unwrap(), *run);
-                prop_assert_eq!(reader.of(&bytes, run.start).unwrap(), *run);
-                prop_assert_eq!(reader.of(&bytes, run.start + sizes[run.tenant as usize] - 1).unwrap(), *run);
+            for (run, (size, _)) in runs.iter().zip(&sizes) {
+                let known = Run { start: if is_marked { 0 } else { run.start }, ..*run };
+                prop_assert_eq!(reader.of(&bytes, run.start).unwrap(), known);
+                prop_assert_eq!(reader.of(&bytes, run.start + size - 1).unwrap(), known);
             }
             prop_assert!(reader.get(&bytes, runs.len() as u64).is_err());
-            prop_assert!(reader.of(&bytes, people + 256).is_err());
+            prop_assert!(reader.of(&bytes, people + 512).is_err());
+            prop_assert!(open(&bytes[..bytes.len() - 1]).is_err());
             let place = at.index(bytes.len());
             bytes[place] ^= bits;
             if let Ok(reader) = open(&bytes) {
@@ -299,16 +329,13 @@ mod tests {
         }
 
         #[test]
-        fn packed_lines_come_back_by_tenant_and_corruption_is_an_error(
-            firsts in prop::collection::vec((any::<u32>(), any::<u32>()), 0..60),
-            shifts in (0_u32..32, 0_u32..32), at in any::<prop::sample::Index>(), bits in 1_u8..,
+        fn lines_that_rows_name_come_back_and_corruption_is_an_error(
+            (sizes, is_packed) in (sizes(1 << 20), any::<bool>()), shift in 0_u32..32,
+            at in any::<prop::sample::Index>(), bits in 1_u8..,
         ) {
-            let runs = firsts.iter().zip(0_u32..).map(|(&(domain, link), tenant)| {
-                Run { start: 0, tenant, first_domain: domain >> shifts.0, first_link: link >> shifts.1 }
-            });
-            let runs: Vec<_> = runs.collect();
-            let mut bytes = encode_packed(&runs);
-            let open = |bytes: &[u8]| Runs::open(bytes, 0..bytes.len());
+            let (runs, _) = runs_of(&sizes, shift);
+            let runs: Vec<_> = runs.iter().map(|run| Run { start: 0, ..*run }).collect();
+            let mut bytes = if is_packed { encode_packed(&runs) } else { encode(&runs, 0) };
             let reader = open(&bytes).unwrap();
             for (place, run) in (0..).zip(&runs) {
                 prop_assert_eq!(reader.get(&bytes, place).unwrap(), *run);
@@ -328,10 +355,13 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_say_nothing_take_no_bits() {
-        let nothing = |tenant| Run { start: 0, tenant, first_domain: 0, first_link: 0 };
-        let runs: Vec<_> = (0..1_000).map(nothing).collect();
-        assert!(encode_packed(&runs).len() < 32);
-        assert_eq!(encode(&runs, 0).len(), 16 + 16_000);
+    fn a_person_a_tenant_takes_a_mark_and_lines_that_say_nothing_take_no_bits() {
+        let nothing = |tenant| Run { start: tenant, tenant, first_domain: 0, first_link: 0 };
+        let mut runs: Vec<_> = (0..4_800).map(nothing).collect();
+        assert_eq!(encode_marked(&runs, 4_800).len(), 64 + 10 * 64 + 9);
+        assert_eq!(encode_packed(&runs).len(), 16 + 9);
+        assert_eq!(encode(&runs, 0).len(), 16 + 4_800 * 16);
+        runs.swap(3, 4);
+        assert_eq!(encode_packed(&runs).len(), 16 + 4_800 * 13 / 8 + 9, "tenants of another order are named");
     }
 }
