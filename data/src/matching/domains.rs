@@ -71,5 +71,5 @@ impl<B: Prefetch> Matching<'_, '_, B> {
 
 /// Whether a line says that the domain is the tenant's own.
 pub(super) fn is_own<B: Prefetch>(line: &DomainLine<'_>, segment: &Segment<B>) -> Result<bool, LookupError> {
-    Ok(line.is_own(segment.tenant(line.tenant)?.1))
+    Ok(line.is_own(segment.tenant_people(line.tenant)?))
 }

@@ -124,7 +124,7 @@ impl<'s> Tenants<'s> {
         if let Some((_, name)) = self.0.iter().find(|(known, _)| *known == code) {
             return Ok(name);
         }
-        let (name, _) = segment.tenant(code)?;
+        let name = segment.tenant(code)?;
         if self.0.len() == self.0.inline_size() {
             self.0.remove(0);
         }

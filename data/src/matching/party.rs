@@ -187,7 +187,7 @@ impl<B: Prefetch> Matching<'_, '_, B> {
                 let how = DomainShape::of(line.domain).and_then(|other| shape.compare(&other));
                 if let Some(how) = how {
                     party.lookalikes.push(LookalikeDomain {
-                        tenant_id: segment.tenant(line.tenant)?.0.into(),
+                        tenant_id: segment.tenant(line.tenant)?.into(),
                         domain: line.domain.into(),
                         how,
                     });

@@ -41,7 +41,7 @@ impl Scope {
 
     /// Names of its tenants.
     pub(super) fn names<B: Prefetch>(&self, segment: &Segment<B>) -> Result<Vec<Text>, LookupError> {
-        self.tenants.iter().map(|&code| Ok(segment.tenant(code)?.0.into())).collect()
+        self.tenants.iter().map(|&code| Ok(segment.tenant(code)?.into())).collect()
     }
 
     fn add(&mut self, tenant: u32) {

@@ -14,16 +14,21 @@ const DOMAIN_LINES_MAX: usize = 4096;
 const LOOKALIKES_MAX: usize = 256;
 
 impl<B: Prefetch> Segment<B> {
-    /// Name of a tenant, and number of its people.
-    pub(crate) fn tenant(&self, code: u32) -> Result<(&str, u64), Corrupt> {
-        self.parts().tenants()?.get(code)
+    /// Identifier of a tenant.
+    pub(crate) fn tenant(&self, code: u32) -> Result<&str, Corrupt> {
+        self.parts().tenant(code)
+    }
+
+    /// How many people it has.
+    pub(crate) fn tenant_people(&self, code: u32) -> Result<u64, Corrupt> {
+        self.parts().tenant_people(code).map(u64::from)
     }
 
     /// Codes of those tenants that there are. O(tenants).
     pub(crate) fn tenant_codes(&self, wanted: &[String]) -> Result<SmallVec<[u32; 8]>, Corrupt> {
         let mut codes = SmallVec::new();
-        for (tenant, code) in self.tenants().zip(0..) {
-            let (tenant, _) = tenant?;
+        for code in 0..self.parts().view.tenants.len() {
+            let tenant = self.tenant(code)?;
             if wanted.iter().any(|wanted| wanted == tenant) {
                 codes.push(code);
             }

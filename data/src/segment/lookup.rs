@@ -68,9 +68,8 @@ impl<B: AsRef<[u8]>> Segment<B> {
                 }
             }
             Scope::Everywhere => {
-                let tenants = parts.tenants()?;
-                for code in 0..tenants.len() {
-                    let (tenant, members) = (tenants.get(code)?.0, parts.members(code)?);
+                for code in 0..parts.view.tenants.len() {
+                    let (tenant, members) = (parts.tenant(code)?, parts.members(code)?);
                     parts.with_person_id(tenant, members, wanted, &mut hits)?;
                 }
             }
@@ -136,7 +135,7 @@ impl<B: AsRef<[u8]>> Segment<B> {
         let mut facts = Vec::new();
         parts.for_each_domain_line(domain, |line| {
             let fact = DomainFact {
-                tenant_id: parts.tenants()?.get(line.tenant)?.0.to_owned(),
+                tenant_id: parts.tenant(line.tenant)?.to_owned(),
                 domain: line.domain.to_owned(),
                 kind: line.kind,
                 subaddress: line.subaddress,

@@ -157,8 +157,7 @@ pub(crate) struct View {
     image: image::Image,
     meta: Meta,
     schemas: Vec<Columns>,
-    /// Section, tenants, width of their numbers of people.
-    tenants: (Range<usize>, u64, u32),
+    tenants: strings::Strings,
     rows: rows::Rows,
     row_bytes: Range<usize>,
     tail_offsets: Range<usize>,
@@ -263,8 +262,8 @@ impl<B: AsRef<[u8]>> Segment<B> {
     /// Tenant identifiers with their number of people.
     pub fn tenants(&self) -> impl Iterator<Item = Result<(&str, u64), Corrupt>> {
         let parts = self.parts();
-        let count = u32::try_from(parts.view.tenants.1).unwrap_or(u32::MAX);
-        (0..count).map(move |code| parts.tenants()?.get(code))
+        (0..parts.view.tenants.len())
+            .map(move |code| Ok((parts.tenant(code)?, parts.tenant_people(code)?.into())))
     }
 
     fn parts(&self) -> Parts<'_> {
@@ -303,9 +302,10 @@ impl View {
         let view = Self {
             number: last_values::segment_number(),
             ranks: ranks::Ranks::open(range(SectionKind::Ranks)?, image.section(SectionKind::Tenants)?.1)?,
-            tenants: image
-                .section_of(SectionKind::Tenants, 0)
-                .map(|(range, e)| (range, e.count.get(), e.encoding.get()))?,
+            tenants: {
+                let (range, entry) = image.section_of(SectionKind::Tenants, 0)?;
+                strings::Strings::open(range, entry.count.get(), entry.encoding.get())?
+            },
             tenant_index: index(SectionKind::TenantIndex)?,
             rows,
             row_bytes,
@@ -332,7 +332,6 @@ impl View {
             image,
         };
         let parts = Parts { bytes, view: &view };
-        parts.tenants()?;
         parts.domains()?;
         Ok(view)
     }
@@ -408,9 +407,14 @@ impl<'a> Parts<'a> {
         })
     }
 
-    fn tenants(&self) -> Result<strings::Strings<'a>, Corrupt> {
-        let (range, count, number_width) = &self.view.tenants;
-        strings::Strings::open(self.slice(range)?, *count, *number_width)
+    /// Identifier of the tenant with this code. O(1).
+    fn tenant(&self, code: u32) -> Result<&'a str, Corrupt> {
+        self.view.tenants.text(self.bytes, code)
+    }
+
+    /// How many people it has. O(1).
+    fn tenant_people(&self, code: u32) -> Result<u32, Corrupt> {
+        self.view.tenants.number(self.bytes, code)
     }
 
     fn domains(&self) -> Result<domains::Domains<'a>, Corrupt> {

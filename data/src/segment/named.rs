@@ -71,7 +71,7 @@ impl<B: Prefetch> Segment<B> {
         let mut seeds = SmallVec::<[u64; 16]>::new();
         let mut asked = Hashes::default();
         for &tenant in tenants {
-            seeds.push(view.hasher.tenant(self.tenant(tenant)?.0));
+            seeds.push(view.hasher.tenant(self.tenant(tenant)?));
             asked.tenants.push(self.parts().members(tenant)?);
         }
         for key in keys.iter() {

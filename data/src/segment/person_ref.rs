@@ -67,7 +67,7 @@ impl<'a> PersonRef<'a> {
     /// # Errors
     /// [`Corrupt`], here and below, when the bytes do not hold together.
     pub fn tenant_id(&self) -> Result<&'a str, Corrupt> {
-        Ok(self.parts.tenants()?.get(self.tenant_code()?)?.0)
+        self.parts.tenant(self.tenant_code()?)
     }
 
     /// Identifier within the tenant; the primary address where the CSV has none.

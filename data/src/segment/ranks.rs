@@ -69,13 +69,12 @@ impl Parts<'_> {
             return Ok(Some(self.everybody()));
         }
         let hash = self.view.hasher.tenant(tenant);
-        let tenants = self.tenants()?;
         let index = &self.view.tenant_index;
         let mut found = None;
         let mut compared = Ok(());
         let all = index.layout.candidates(self.slice(&index.range)?, hash, |code| {
-            match tenants.get(code.0) {
-                Ok((text, _)) if text == tenant => found = Some(code.0),
+            match self.tenant(code.0) {
+                Ok(text) if text == tenant => found = Some(code.0),
                 Ok(_) => {}
                 Err(corrupt) => compared = Err(corrupt),
             }
@@ -93,7 +92,7 @@ impl Parts<'_> {
     pub(super) fn members(&self, tenant: u32) -> Result<Members, Corrupt> {
         let Some(ranks) = &self.view.ranks else { return Ok(self.everybody()) };
         let no_piece = || Corrupt::new("tenant without a first piece");
-        let people = u32::try_from(self.tenants()?.get(tenant)?.1).map_err(|_| no_piece())?;
+        let people = self.tenant_people(tenant)?;
         let pieces = ranks.pieces_of(self.bytes, tenant).ok_or_else(no_piece)?;
         // Whoever is known by their domain alone has nobody, and no piece.
         let first = pieces.first().map_or(0, |piece| piece.ordinal.get());

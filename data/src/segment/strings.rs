@@ -9,33 +9,38 @@
 //! A byte and a half beside a string, so that a tenant of a single person does not cost more than that person: with an
 //! end and a number of their own for each it was five.
 
+use std::ops::Range;
+
 use super::Corrupt;
 use super::column::bits;
 use super::tails::{OffsetWriter, Tails, offsets_size, push_tail, stored_size};
 
-/// Reader of a string table.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Strings<'a> {
+/// Where a string table stands: what the reader keeps of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Strings {
     count: u32,
-    texts: Tails<'a>,
-    numbers: &'a [u8],
+    offsets: Range<usize>,
+    texts: Range<usize>,
+    numbers: Range<usize>,
     number_width: u32,
 }
 
-impl<'a> Strings<'a> {
+impl Strings {
     /// Checks that so many strings and their numbers fit. O(1).
-    pub(crate) fn open(bytes: &'a [u8], count: u64, number_width: u32) -> Result<Self, Corrupt> {
+    pub(crate) fn open(section: Range<usize>, count: u64, number_width: u32) -> Result<Self, Corrupt> {
         let corrupt = || Corrupt::new("string table is larger than its section");
         let count = u32::try_from(count).map_err(|_| Corrupt::new("string table count"))?;
         if number_width > u32::BITS {
             return Err(Corrupt::new("numbers of a string table"));
         }
-        let size = |size: u64| usize::try_from(size).map_err(|_| corrupt());
-        let (offsets, rest) =
-            bytes.split_at_checked(size(offsets_size(count.into()))?).ok_or_else(corrupt)?;
-        let (numbers, tails) =
-            rest.split_at_checked(size(numbers_size(count, number_width))?).ok_or_else(corrupt)?;
-        Ok(Self { count, texts: Tails { offsets, tails }, numbers, number_width })
+        let behind = |start: usize, size: u64| {
+            let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size));
+            end.filter(|&end| end <= section.end).map(|end| start..end).ok_or_else(corrupt)
+        };
+        let offsets = behind(section.start, offsets_size(count.into()))?;
+        let numbers = behind(offsets.end, numbers_size(count, number_width))?;
+        let texts = numbers.end..section.end;
+        Ok(Self { count, offsets, texts, numbers, number_width })
     }
 
     /// Strings in the table.
@@ -43,17 +48,24 @@ impl<'a> Strings<'a> {
         self.count
     }
 
-    /// The string at `place` and its number. O(1).
-    pub(crate) fn get(&self, place: u32) -> Result<(&'a str, u64), Corrupt> {
-        if place >= self.count {
-            return Err(Corrupt::new("no such string"));
-        }
-        let text = smoothutf8::from_utf8(self.texts.get(place)?);
-        let text = text.ok_or_else(|| Corrupt::new("string is not UTF-8"))?;
+    /// The string at `place`. O(1).
+    pub(crate) fn text<'s>(&self, segment: &'s [u8], place: u32) -> Result<&'s str, Corrupt> {
+        let corrupt = || Corrupt::new("no such string");
+        // Lines of offsets have room for more than there are.
+        let offsets = segment.get(self.offsets.clone()).filter(|_| place < self.count).ok_or_else(corrupt)?;
+        let tails = segment.get(self.texts.clone()).ok_or_else(corrupt)?;
+        let text = smoothutf8::from_utf8(Tails { offsets, tails }.get(place)?);
+        text.ok_or_else(|| Corrupt::new("string is not UTF-8"))
+    }
+
+    /// The number at `place`. O(1).
+    pub(crate) fn number(&self, segment: &[u8], place: u32) -> Result<u32, Corrupt> {
         let (byte, bit) = number_place(place, self.number_width);
-        let number = usize::try_from(byte).ok().and_then(|byte| self.numbers.get(byte..));
-        let number = number.and_then(|bytes| bits::read(bytes, bit, self.number_width));
-        Ok((text, number.ok_or_else(|| Corrupt::new("number of a string"))?))
+        let number = segment.get(self.numbers.clone()).filter(|_| place < self.count).and_then(|numbers| {
+            let bytes = numbers.get(usize::try_from(byte).ok()?..)?;
+            u32::try_from(bits::read(bytes, bit, self.number_width)?).ok()
+        });
+        number.ok_or_else(|| Corrupt::new("number of a string"))
     }
 }
 
@@ -122,18 +134,19 @@ mod tests {
         ) {
             let strings: Vec<_> = strings.into_iter().map(|(text, number)| (text, number >> shift)).collect();
             let (mut bytes, width) = written(&strings);
-            let table = Strings::open(&bytes, strings.len() as u64, width).unwrap();
+            let table = Strings::open(0..bytes.len(), strings.len() as u64, width).unwrap();
             for (place, (text, number)) in (0..).zip(&strings) {
-                prop_assert_eq!(table.get(place).unwrap(), (&**text, u64::from(*number)));
+                prop_assert_eq!(table.text(&bytes, place).unwrap(), &**text);
+                prop_assert_eq!(table.number(&bytes, place).unwrap(), *number);
             }
-            prop_assert!(table.get(u32::try_from(strings.len()).unwrap()).is_err());
-            prop_assert!(Strings::open(&bytes, strings.len() as u64 + 1_000_000, width).is_err());
-            prop_assert!(Strings::open(&bytes, strings.len() as u64, 33).is_err());
+            let behind = u32::try_from(strings.len()).unwrap();
+            prop_assert!(table.text(&bytes, behind).is_err() && table.number(&bytes, behind).is_err());
+            prop_assert!(Strings::open(0..bytes.len(), strings.len() as u64 + 1_000_000, width).is_err());
+            prop_assert!(Strings::open(0..bytes.len(), strings.len() as u64, 33).is_err());
             let place = at.index(bytes.len());
             bytes[place] ^= bits;
-            let table = Strings::open(&bytes, strings.len() as u64, width).unwrap();
             for place in 0..80 {
-                let _ = table.get(place);
+                let _ = (table.text(&bytes, place), table.number(&bytes, place));
             }
         }
     }

@@ -272,6 +272,13 @@ impl SchemaLayout {
         let domain_width = context.domains.width(context.people);
         let width = width_of(templates.len() as u64 + 1) + domain_width;
         let coded = column(place, width, Codec::Address { templates, domain_width }, rows.len());
+        let is_known = |row: &&SampleRow<'_>| {
+            let domain = row.field(place.into()).rsplit_once('@').map(|(_, domain)| domain);
+            domain.is_some_and(|domain| context.domains.code(row.tenant, domain).is_some())
+        };
+        if learned.iter().filter(is_known).count() * 16 > learned.len() {
+            return coded;
+        }
         let text = column(place, 0, Codec::Text, rows.len());
         self.cheaper(coded, text, &learned, context)
     }

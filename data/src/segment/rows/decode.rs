@@ -139,7 +139,7 @@ impl<'a> RowRef<'a> {
                 column.codec.skip(code, tail)
             }
             Codec::Tenant if code != 0 => {
-                let tenant = self.parts.tenants()?.get(self.run()?.tenant)?.0;
+                let tenant = self.parts.tenant(self.run()?.tenant)?;
                 out.extend_from_slice(tenant.as_bytes());
                 Ok(())
             }

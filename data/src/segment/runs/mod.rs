@@ -135,8 +135,7 @@ impl Runs {
     pub(crate) fn of(&self, segment: &[u8], ordinal: u32) -> Result<Run, Corrupt> {
         let none = || Corrupt::new("no run holds this ordinal");
         if self.are_marked {
-            let place = segment.get(self.hints.clone()).and_then(|marks| marks::run_of(marks, ordinal));
-            return self.get(segment, place.ok_or_else(none)?.into());
+            return self.of_marked(segment, ordinal).ok_or_else(none);
         }
         let (first, last) = self.hinted(segment, ordinal).ok_or_else(none)?;
         let line = |at: usize| self.line(segment, at);
@@ -148,6 +147,13 @@ impl Runs {
         let lines = self.lines(segment).and_then(|lines| lines.get(first..=last)).ok_or_else(none)?;
         let behind = lines.partition_point(|line| line.start.get() <= ordinal);
         behind.checked_sub(1).and_then(|at| lines.get(at)).map(Line::run).ok_or_else(none)
+    }
+
+    /// Apart, so that what most segments do stays short.
+    #[inline(never)]
+    fn of_marked(&self, segment: &[u8], ordinal: u32) -> Option<Run> {
+        let place = marks::run_of(segment.get(self.hints.clone())?, ordinal)?;
+        self.packed?.get(segment.get(self.lines.clone())?, place.into())
     }
 
     /// The first and the last line that may hold an ordinal.
