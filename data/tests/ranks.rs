@@ -102,6 +102,23 @@ fn people_of_small_tenants_are_found_whose_runs_are_marked_and_rows_name_none() 
 }
 
 #[test]
+fn rows_at_the_end_that_are_people_met_before_begin_no_run() {
+    // As many as marks of one line, so that there is no place for another.
+    let names: Vec<_> = (0..96).map(|i| format!("tenant{i}")).collect();
+    let tenants: Vec<_> = names.iter().map(|name| (name.as_str(), 5)).collect();
+    let mut file = files(&tenants, 1);
+    file[0].push_str("tenant0,0,again@tenant0.example,Jane\n");
+    let segment = segment(&file);
+    assert_eq!(segment.people_count(), 480);
+    let sections = segment.sections();
+    let runs = sections.iter().find(|section| section.kind.get() == SectionKind::Runs as u32).unwrap();
+    assert_eq!(runs.count.get(), 96);
+    let again = people(&segment.get("again@tenant0.example", Scope::Everywhere).unwrap());
+    assert_eq!((again.len(), &*again[0].tenant_id, &*again[0].person_id), (1, "tenant0", "0"));
+    segment.verify(None, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
+}
+
+#[test]
 fn where_tenants_are_mixed_or_as_many_as_people_indexes_hold_ordinals() {
     let names: Vec<_> = (0..200).map(|i| format!("tenant{i}")).collect();
     let many: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();

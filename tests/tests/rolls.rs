@@ -10,7 +10,8 @@ use persondb_tests::{Output, Programs, Setup};
 use serde_json::Value;
 
 const ROLLS: u64 = 100;
-const PEOPLE: &str = "5000";
+/// Beside four processes that never rest a build gets a twentieth of a processor, so it should be a short one.
+const PEOPLE: &str = "2000";
 
 fn generate(path: &Path, revision: &str) {
     let mut command = Programs::get().persondb();

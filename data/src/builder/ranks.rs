@@ -35,7 +35,7 @@ pub(super) enum RunsForm {
 impl TenantOrder {
     pub(super) fn new(tenant_of: &RowTenants, rows: &Rows, context: Context<'_>, keyed: &Keyed) -> Self {
         let Context { people, tenants, .. } = context;
-        let runs = tenant_of.of_ordinals(rows);
+        let runs = tenant_of.of_ordinals(rows, people);
         let form = RunsForm::for_runs(&runs, context);
         let ranks = (form != RunsForm::Named).then(|| Ranks::new(&runs, people, tenants, keyed)).flatten();
         Self { runs, form, ranks }
@@ -62,8 +62,15 @@ impl RunsForm {
         let are_in_place = runs.iter().zip(0..).all(|(&(_, tenant), place)| tenant == place);
         let line_width = known_width + if are_in_place { 0 } else { tenant_width };
         let marked = sections::marked_runs_bits(people, run_count, line_width);
-        let named = people * u64::from(tenant_width) + tenants * u64::from(known_width);
+        let line_bits = if Self::named_are_packed(tenants, people) { u64::from(known_width) } else { 128 };
+        let named = people * u64::from(tenant_width) + tenants * line_bits;
         if marked < named { Self::Marked } else { Self::Named }
+    }
+
+    /// Whether lines that rows name are packed. Where there are few, some bits of a person are not worth what every
+    /// look-up would have to take apart.
+    pub(super) fn named_are_packed(tenants: u64, people: u64) -> bool {
+        tenants >= people / 16
     }
 }
 

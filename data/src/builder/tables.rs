@@ -41,9 +41,10 @@ impl Tables {
         let encoded = match order.form {
             RunsForm::Lines => runs::encode(&lines, people),
             RunsForm::Marked => runs::encode_marked(&lines, people),
-            // A byte a person is not worth the bits that every look-up would have to take apart.
-            RunsForm::Named if tenants < people / 16 => runs::encode(&lines, 0),
-            RunsForm::Named => runs::encode_packed(&lines),
+            RunsForm::Named if RunsForm::named_are_packed(tenants.into(), context.people) => {
+                runs::encode_packed(&lines)
+            }
+            RunsForm::Named => runs::encode(&lines, 0),
         };
         let mut tables = Self { sections: Vec::new() };
         tables.push(SectionKind::Runs, 0, 0, lines.len(), encoded);

@@ -77,8 +77,8 @@ impl RowTenants {
         behind.checked_sub(1).map_or(0, |at| self.runs[at].1)
     }
 
-    /// Runs of ordinals: first ordinal and tenant, ascending, none empty.
-    pub(super) fn of_ordinals(&self, rows: &Rows) -> Vec<(u32, u32)> {
+    /// Runs of the ordinals of so many people: first ordinal and tenant, ascending, none empty.
+    pub(super) fn of_ordinals(&self, rows: &Rows, people: u64) -> Vec<(u32, u32)> {
         let mut runs: Vec<(u32, u32)> = Vec::with_capacity(self.runs.len());
         for &(row, tenant) in &self.runs {
             let start = rows.ordinals_before(row);
@@ -88,6 +88,10 @@ impl RowTenants {
             if runs.last().is_none_or(|last| last.1 != tenant) {
                 runs.push((start, tenant));
             }
+        }
+        // Rows at the end may all be of people that came before.
+        if runs.last().is_some_and(|last| u64::from(last.0) >= people) {
+            runs.pop();
         }
         runs
     }

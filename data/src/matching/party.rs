@@ -14,6 +14,8 @@ use crate::segment::{AtHand, Corrupt, Hit, LookupError};
 
 /// Most imitated domains that are told of one address.
 const LOOKALIKE_COUNT_MAX: usize = 8;
+/// Domains of the scope that are compared as look-alikes behind one key, each some microsecond.
+const LOOKALIKES_COMPARED_MAX: usize = 256;
 /// Most owners that are told of one domain.
 const OWNER_COUNT_MAX: usize = 64;
 
@@ -175,6 +177,7 @@ impl<B: Prefetch> Matching<'_, '_, B> {
             if result.is_err() {
                 return;
             }
+            let mut left = LOOKALIKES_COMPARED_MAX;
             result = segment.for_each_lookalike_line(key, |line| {
                 let is_told = |known: &LookalikeDomain| known.domain == line.domain;
                 if party.lookalikes.len() >= LOOKALIKE_COUNT_MAX
@@ -184,6 +187,7 @@ impl<B: Prefetch> Matching<'_, '_, B> {
                 {
                     return Ok(());
                 }
+                left = left.checked_sub(1).ok_or(LookupError::TooMany)?;
                 let how = DomainShape::of(line.domain).and_then(|other| shape.compare(&other));
                 if let Some(how) = how {
                     party.lookalikes.push(LookalikeDomain {

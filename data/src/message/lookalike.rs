@@ -137,7 +137,7 @@ pub fn compare_domains(a: &str, b: &str) -> Option<LookalikeKind> {
 /// Which rule a key belongs to.
 #[derive(Clone, Copy, Debug)]
 enum Rule {
-    Skeleton,
+    Look,
     FirstHalf(usize),
     SecondHalf(usize),
 }
@@ -157,17 +157,17 @@ impl KeyMaker {
 
     fn key(self, rule: Rule, characters: &[Character]) -> u64 {
         let (seed, number, length) = match rule {
-            Rule::Skeleton => (self.seed, 0, 0),
+            Rule::Look => (self.seed, 0, 0),
             Rule::FirstHalf(length) => (self.suffix_seed, 1, length),
             Rule::SecondHalf(length) => (self.suffix_seed, 2, length),
         };
         xxh3_64_with_seed(characters.as_bytes(), spread_seed(seed, (length as u64) << 2 | number))
     }
 
-    /// The key of a label's look, under any suffix. Whoever is short enough for one rule only, asks in vain.
+    /// The key of a label's look, under any suffix. Labels of three letters meet those under other suffixes in vain.
     fn look(self, label: &[Character], skeleton: &[Character], visit: &mut impl FnMut(u64)) {
         if label.len() >= LABEL_CHARS_MIN_SKELETON {
-            visit(self.key(Rule::Skeleton, skeleton));
+            visit(self.key(Rule::Look, skeleton));
         }
     }
 }

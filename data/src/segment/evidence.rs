@@ -10,8 +10,8 @@ use crate::normalize::names::Reach;
 
 /// Lines of one domain that are looked at: one for each tenant that has people in it.
 const DOMAIN_LINES_MAX: usize = 4096;
-/// Domains of one key that are compared as look-alikes, each some microsecond.
-const LOOKALIKES_MAX: usize = 256;
+/// Domains of one key of a look-alike that are looked at: one for each tenant, and for each suffix that it is under.
+const LOOKALIKE_LINES_MAX: usize = 1024;
 
 impl<B: Prefetch> Segment<B> {
     /// Identifier of a tenant.
@@ -65,14 +65,14 @@ impl<B: Prefetch> Segment<B> {
     }
 
     /// Calls `visit` with the domains that may be meant by a key of a look-alike: whoever asks compares. Of
-    /// hundreds with the first.
+    /// thousands with the first.
     pub(crate) fn for_each_lookalike_line(
         &self,
         hash: u64,
         mut visit: impl FnMut(DomainLine<'_>) -> Result<(), LookupError>,
     ) -> Result<(), LookupError> {
         let parts = self.parts();
-        let mut left = LOOKALIKES_MAX;
+        let mut left = LOOKALIKE_LINES_MAX;
         those_met(parts.candidates(&parts.view.lookalike_index, hash, |reference| {
             left = left.checked_sub(1).ok_or(LookupError::TooMany)?;
             parts.with_domain_line(reference.0, &mut visit)

@@ -3,7 +3,7 @@
 //! # Bytes
 //! ```text
 //! 0    lines of 64 bytes, one for 56 strings: where each stands, as of tails
-//! ...  the numbers, bit by bit, as wide as the section's encoding says · 8 zero bytes
+//! ...  the numbers, bit by bit, as wide as the section's encoding says, up to a whole byte · 8 zero bytes
 //! ...  the strings, one after the other
 //! ```
 //! A byte and a half beside a string, so that a tenant of a single person does not cost more than that person: with an

@@ -1,4 +1,5 @@
-//! The *tails*: what of a person has no room in the row, found by ordinal.
+//! The *tails*: what of a person has no room in the row, found by ordinal. Identifiers of tenants
+//! [stand](super::strings) in the same way.
 //!
 //! # Bytes of the offsets
 //! ```text

@@ -1,5 +1,7 @@
 //! Domains that imitate those of the recipients, and local parts of colleagues in foreign domains.
 
+use std::fmt::Write as _;
+
 use persondb_protocol::matching::AddressKind::{
     self, LocalPartForeign, LookalikeDomain, OwnedDomainUnknownUser,
 };
@@ -73,6 +75,21 @@ fn the_domain_of_an_observed_share_is_imitated_and_a_guest_s_and_a_partner_s_are
     assert_eq!(imitated(&party), [("globex", "globex.example", LookalikeKind::Skeleton)]);
     assert!(world.sender("x@e1sewhere.example").lookalikes.is_empty());
     assert!(world.sender("x@supp1ier.example").lookalikes.is_empty());
+}
+
+#[test]
+fn what_hundreds_of_other_tenants_own_under_that_name_hides_no_imitation() {
+    let mut people = crate::world::HEADER.to_owned();
+    let mut domains = "tenant_id,domain,kind\n".to_owned();
+    for tenant in 0..400 {
+        writeln!(people, "t{tenant},1,a{tenant}@corp.at,,Ann Able,,,,,,person,active,0").unwrap();
+        writeln!(domains, "t{tenant},corp.at,owned\nt{tenant},corp.be,owned").unwrap();
+    }
+    people.push_str("zeta,1,z@corp.com,,Zoe Zeller,,,,,,person,active,0\n");
+    let world = World::of(&people, "", &(domains + "zeta,corp.com,owned\n"));
+    let party = world.ask("x@c0rp.com", "z@corp.com").from.unwrap();
+    assert_eq!(imitated(&party), [("zeta", "corp.com", LookalikeKind::Skeleton)]);
+    assert!(world.ask("x@c0rp.com", "a1@corp.at").from.unwrap().lookalikes.is_empty());
 }
 
 #[test]

@@ -274,7 +274,9 @@ impl SchemaLayout {
         let coded = column(place, width, Codec::Address { templates, domain_width }, rows.len());
         let is_known = |row: &&SampleRow<'_>| {
             let domain = row.field(place.into()).rsplit_once('@').map(|(_, domain)| domain);
-            domain.is_some_and(|domain| context.domains.code(row.tenant, domain).is_some())
+            domain
+                .and_then(|domain| context.domains.code(row.tenant, domain))
+                .is_some_and(|code| code < 1 << domain_width)
         };
         if learned.iter().filter(is_known).count() * 16 > learned.len() {
             return coded;

@@ -19,7 +19,7 @@
 //!
 //! form 1, packed lines that rows name
 //! 16                run_count × (tenant · first domain · first link), of those widths, lowest bit first
-//! ...               8 zero bytes
+//! ...               up to a whole byte, and 8 bytes of zero
 //!
 //! form 2, packed lines that are found by marks
 //! 16                zero × 48

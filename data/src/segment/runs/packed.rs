@@ -22,7 +22,7 @@ impl Packed {
         let are_in_place = runs.iter().zip(0..).all(|(run, place)| run.tenant == place);
         Self {
             count: u32::try_from(runs.len()).expect("fewer runs than people"),
-            tenant_width: if are_in_place { 0 } else { width(|run| run.tenant) },
+            tenant_width: if are_in_place { 0 } else { width(|run| run.tenant).max(1) },
             domain_width: width(|run| run.first_domain),
             link_width: width(|run| run.first_link),
         }
