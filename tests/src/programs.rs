@@ -42,7 +42,9 @@ impl Programs {
         let folder = own.parent().and_then(Path::parent).context("test program in deps")?.to_owned();
         let release = folder.ends_with("release");
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--locked", "-p", "persondb-cli", "-p", "persondb-daemon", "--bins"]);
+        // All packages and a test of one: with the features that `cargo test --workspace` compiled everything with, so that
+        // nothing is compiled a second time.
+        cargo.args(["build", "--quiet", "--locked", "--workspace", "--bins", "--test", "superblock"]);
         cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         cargo.env("CARGO_TARGET_DIR", folder.parent().context("target folder")?);
         if release {
