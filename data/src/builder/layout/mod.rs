@@ -6,18 +6,20 @@
 
 pub(crate) mod dictionary;
 mod encode;
+mod parts;
 mod slugs;
 
 use std::cell::RefCell;
 
-use crate::input::Canonical;
 use crate::segment::column::bits::{WIDTH_MAX, width_of};
 use crate::segment::column::{NumberCodec, TemplateSet, TextCodec, TextStore};
-use crate::segment::rows::{BitField, NAME_COUNT, Roles};
-use crate::segment::{Columns, KeyHasher, roles};
+use crate::segment::rows::{BitField, NAME_COUNT};
+use crate::segment::{Columns, KeyHasher};
 use dictionary::Entries;
 use encode::{Cell, Names};
 pub(super) use encode::{Encoder, RowPlace, Stats};
+pub(super) use parts::counted;
+use parts::{Part, Parts};
 
 use super::counts::{Counted, Counters};
 use super::links::Links;
@@ -132,66 +134,6 @@ impl Layout {
         }
         let row_size = bits.div_ceil(8).max(1) as usize;
         Self { row_size, schema, run, schemas: laid_out }
-    }
-}
-
-/// Which columns are worth counting, by place.
-pub(super) fn counted(columns: &Columns) -> Vec<bool> {
-    let parts = Parts::new(columns);
-    (0..parts.count()).map(|place| matches!(parts.of(place), Part::Name | Part::Other)).collect()
-}
-
-/// The part that a column plays, which decides what it can be stored as.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
-    /// First, because what follows is made of them: what of them stands in the tail is met first.
-    Name,
-    Email,
-    DisplayName,
-    AddressList,
-    Manager,
-    Tenant,
-    Other,
-    /// Addresses from elsewhere.
-    Further,
-}
-
-/// The parts of all columns of a schema.
-struct Parts<'c> {
-    columns: &'c Columns,
-    roles: Roles,
-}
-
-impl<'c> Parts<'c> {
-    fn new(columns: &'c Columns) -> Self {
-        Self { columns, roles: roles(columns) }
-    }
-
-    /// Columns, the further addresses among them.
-    fn count(&self) -> u16 {
-        u16::try_from(self.roles.header_count + 1).unwrap_or(u16::MAX)
-    }
-
-    fn of(&self, place: u16) -> Part {
-        let is = |column| self.columns.places(column).contains(&place);
-        let is_first = |column| self.columns.places(column).first() == Some(&place);
-        if usize::from(place) == self.roles.header_count {
-            Part::Further
-        } else if is_first(Canonical::Email) {
-            Part::Email
-        } else if is_first(Canonical::DisplayName) {
-            Part::DisplayName
-        } else if [Canonical::Email, Canonical::Aliases, Canonical::PersonalEmails].into_iter().any(is) {
-            Part::AddressList
-        } else if self.roles.names.contains(&Some(place)) {
-            Part::Name
-        } else if is_first(Canonical::ManagerEmail) {
-            Part::Manager
-        } else if is_first(Canonical::TenantId) {
-            Part::Tenant
-        } else {
-            Part::Other
-        }
     }
 }
 
