@@ -47,7 +47,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::Generation;
 
 /// Number of the byte format described here, apart from the crate's version.
-pub const LAYOUT_VERSION: u32 = 7;
+pub const LAYOUT_VERSION: u32 = 8;
 /// Number of the normalisation rules that built the keys (`norm_v1`).
 pub const NORM_VERSION: u32 = 1;
 
@@ -161,7 +161,7 @@ pub enum SectionKind {
     Runs = 11,
     /// Domains of addresses as they are written, by tenant.
     MailDomains = 12,
-    /// Code of a colleague (a manager) → ordinal, by tenant.
+    /// Code of a colleague (a manager) → ordinal, by tenant; empty where codes are ranks.
     Links = 13,
     /// Values of one column (`index`), by code.
     Dictionary = 14,

@@ -9,7 +9,9 @@ use hashbrown::{HashSet, HashTable};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::BuildError;
+use super::ranks::RunsForm;
 use super::rows::{RowNumber, Rows};
+use crate::segment::column::bits::width_of;
 use crate::segment::{KeyEntry, KeyHasher};
 
 /// In a key entry's number: the key is the row's primary address, and the address in lower case is the key.
@@ -112,20 +114,53 @@ fn check(hasher: KeyHasher, address: &str) -> u64 {
 }
 
 /// The links of all tenants.
-#[derive(Default)]
 pub(super) struct Links {
-    /// Ordinal × 2 + whether the address is in lower case where the person's is not.
-    places: Vec<u32>,
-    /// First link of each tenant, and of the one behind the last.
+    form: Form,
+    /// Place of each tenant's first link among all links, and of the one behind the last.
     first: Vec<u32>,
     codes: HashTable<Link>,
     /// Slots of the table for each link, with [`SCALE_BITS`] bits behind the point.
     scale: u64,
-    targets: Vec<u64>,
+    /// A bit for each person: whether somebody is linked to them.
+    are_targets: Vec<u64>,
+}
+
+/// What the code of a link is, within the tenant.
+enum Form {
+    /// A place among the tenant's links, each of which says whose it is: ordinal × 2 + whether the address is in lower
+    /// case where the person's is not.
+    Table(Vec<u32>),
+    /// The rank of the person.
+    Ranks(LinkRanks),
+}
+
+/// Links that are ranks: no table to read on the way to the colleague's row.
+pub(super) struct LinkRanks {
+    /// First ordinal of each tenant.
+    starts: Vec<u32>,
+    /// People of the largest tenant.
+    largest: u32,
+    /// Whether addresses are named in lower case, whatever the person's is.
+    pub(super) are_lower: bool,
+    /// Of all links: for people to look at.
+    pub(super) count: usize,
 }
 
 /// Of 2³¹ links, for each of which there are less than three slots, the product has 57 bits.
 const SCALE_BITS: u32 = 24;
+/// Of so many links one may be named in another case than the rest, and is then stored as text.
+const ODD_CASE_SHARE: usize = 64;
+
+/// A named address and the person who has it.
+struct Found {
+    tenant: u32,
+    ordinal: u32,
+    named: Named,
+    /// Whether it is in lower case where the person's is not.
+    is_lowered: bool,
+    /// Whether it has capitals, as the person's has.
+    has_capitals: bool,
+}
 
 /// A link where it is found by the address.
 #[derive(Clone, Copy)]
@@ -134,56 +169,52 @@ struct Link {
     code_key: u64,
     /// A part of the key's hash.
     key: u32,
-    place: u32,
+    /// Place in the table; where codes are ranks, the ordinal.
+    number: u32,
 }
 
 impl Links {
-    /// Joins named addresses with the rows that have them. `addresses` are sorted and still marked [`PRIMARY`].
+    /// Joins named addresses with the rows that have them. `addresses` are sorted and still marked [`PRIMARY`]; `runs`
+    /// are first ordinal and tenant of each run.
     pub(super) fn new(
-        mut counts: LinkCounts,
+        counts: LinkCounts,
         addresses: &[KeyEntry],
         rows: &Rows,
         tenant_of: impl Fn(RowNumber) -> u32,
-        tenant_count: usize,
+        (runs, tenant_count): (&[(u32, u32)], usize),
         people: usize,
     ) -> Self {
-        counts.capitals.sort_unstable();
-        let leads = |row: RowNumber| rows.leader(row).is_none_or(|leader| leader == row);
-        let mut found = Vec::with_capacity(counts.named.len());
-        let mut named: Vec<_> = std::mem::take(&mut counts.named).into_iter().collect();
-        named.sort_unstable_by_key(|named| named.key);
-        let mut at = 0;
-        for named in named {
-            // Both lists are in the order of the hashes, with gaps: skip ahead in growing steps.
-            at += skipped(&addresses[at..], named.key);
-            let among = addresses[at..].iter().take_while(|entry| entry.hash() == named.key);
-            let mut primary =
-                among.filter(|entry| entry.number() & PRIMARY != 0).map(|e| e.number() & !PRIMARY);
-            let row = primary.find(|&row| {
-                let is_capital = || {
-                    let from = counts.capitals.partition_point(|known| *known < (named.check, row));
-                    counts.capitals.get(from) == Some(&(named.check, row))
-                };
-                tenant_of(row) == named.tenant() && leads(row) && (named.is_lower() || is_capital())
-            });
-            if let Some(row) = row {
-                found.push((named.tenant(), rows.ordinal(row), named));
+        let mut found = found(counts, addresses, rows, tenant_of);
+        found.sort_unstable_by_key(|found| (found.tenant, found.ordinal, found.named.check));
+        let ranks = LinkRanks::new(runs, tenant_count, people as u64, &found);
+        if let Some(ranks) = &ranks
+            && !ranks.are_lower
+        {
+            found.retain(|found| !found.is_lowered);
+        }
+        let mut first = vec![0];
+        let mut are_targets = vec![0_u64; people.div_ceil(64)];
+        let number = |place: usize| u32::try_from(place).expect("fewer links than rows, which are capped");
+        for (place, found) in found.iter().enumerate() {
+            if first.len() <= found.tenant as usize {
+                first.resize(found.tenant as usize + 1, number(place));
             }
+            are_targets[found.ordinal as usize / 64] |= 1 << (found.ordinal % 64);
         }
-        found.sort_unstable_by_key(|&(tenant, ordinal, named)| (tenant, ordinal, named.check));
-        let mut links = Self { first: vec![0], targets: vec![0; people.div_ceil(64)], ..Self::default() };
-        for (tenant, ordinal, named) in &found {
-            links.end_tenants(*tenant as usize);
-            links.places.push(ordinal << 1 | u32::from(named.is_lower()));
-            links.targets[*ordinal as usize / 64] |= 1 << (ordinal % 64);
-        }
-        links.end_tenants(tenant_count);
+        first.resize(tenant_count.max(first.len()) + 1, number(found.len()));
         let mut codes = HashTable::with_capacity(found.len());
         // Seven of eight slots are its capacity.
-        links.scale =
-            (((codes.capacity() as u64 * 8 / 7) << SCALE_BITS) / (found.len() as u64).max(1)).max(1);
-        for ((tenant, _, named), place) in found.iter().zip(0_u32..) {
-            let link = Link { code_key: code_key(*tenant, named.check), key: key_part(named.key), place };
+        let scale = (((codes.capacity() as u64 * 8 / 7) << SCALE_BITS) / (found.len() as u64).max(1)).max(1);
+        let form = match ranks {
+            Some(ranks) => Form::Ranks(ranks),
+            None => Form::Table(
+                found.iter().map(|found| found.ordinal << 1 | u32::from(found.is_lowered)).collect(),
+            ),
+        };
+        let mut links = Self { form, first, codes: HashTable::new(), scale, are_targets };
+        for (place, Found { tenant, ordinal, named, .. }) in found.iter().enumerate() {
+            let number = if matches!(links.form, Form::Table(_)) { number(place) } else { *ordinal };
+            let link = Link { code_key: code_key(*tenant, named.check), key: key_part(named.key), number };
             let hash = links.hash(*tenant, named.check);
             match codes.find_mut(hash, |known: &Link| known.code_key == link.code_key) {
                 Some(known) => *known = link,
@@ -212,33 +243,56 @@ impl Links {
         (slot & !UPPER) | (check & UPPER)
     }
 
-    fn end_tenants(&mut self, tenant: usize) {
-        let end = u32::try_from(self.places.len()).expect("fewer links than rows, which are capped");
-        if self.first.len() <= tenant {
-            self.first.resize(tenant + 1, end);
-        }
-    }
-
-    /// All links, by place.
-    pub(super) fn all(&self) -> &[u32] {
-        &self.places
-    }
-
     /// Place of a tenant's first link.
-    pub(super) fn first(&self, tenant: u32) -> u32 {
+    fn first(&self, tenant: u32) -> u32 {
         self.first.get(tenant as usize).copied().unwrap_or_default()
     }
 
-    /// Most links of one tenant.
-    pub(super) fn count_max(&self) -> u32 {
-        self.first.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+    /// All links by place, where codes are places.
+    pub(super) fn table(&self) -> &[u32] {
+        match &self.form {
+            Form::Table(table) => table,
+            Form::Ranks(_) => &[],
+        }
+    }
+
+    /// What is known of links that are ranks.
+    pub(super) fn ranks(&self) -> Option<&LinkRanks> {
+        match &self.form {
+            Form::Table(_) => None,
+            Form::Ranks(ranks) => Some(ranks),
+        }
+    }
+
+    /// Place of a tenant's first link in [`Self::table`]; 0 where there is none.
+    pub(super) fn first_place(&self, tenant: u32) -> u32 {
+        if self.table().is_empty() { 0 } else { self.first(tenant) }
+    }
+
+    /// How many codes there are in one tenant at most.
+    pub(super) fn code_count(&self) -> u32 {
+        match &self.form {
+            Form::Table(_) => most(&self.first),
+            Form::Ranks(ranks) => ranks.largest,
+        }
     }
 
     /// Code of the colleague with this address within the tenant.
     pub(super) fn code(&self, hasher: KeyHasher, tenant: u32, address: &str) -> Option<u32> {
         let named = Named::new(hasher, tenant, address);
         let link = self.find(tenant, named.check).filter(|link| link.key == key_part(named.key))?;
-        link.place.checked_sub(self.first(tenant))
+        let first = match &self.form {
+            Form::Table(_) => self.first(tenant),
+            Form::Ranks(ranks) => *ranks.starts.get(tenant as usize)?,
+        };
+        link.number.checked_sub(first)
+    }
+
+    fn ordinal(&self, link: &Link) -> Option<u32> {
+        match &self.form {
+            Form::Table(table) => table.get(link.number as usize).map(|target| target >> 1),
+            Form::Ranks(_) => Some(link.number),
+        }
     }
 
     /// Compares a person that may be linked to with those links.
@@ -252,13 +306,12 @@ impl Links {
         ordinal: u32,
         address: &str,
     ) -> Result<(), BuildError> {
-        if self.targets.get(ordinal as usize / 64).is_none_or(|bits| bits >> (ordinal % 64) & 1 == 0) {
+        if self.are_targets.get(ordinal as usize / 64).is_none_or(|bits| bits >> (ordinal % 64) & 1 == 0) {
             return Ok(());
         }
         let leads_here = |address: &str| {
             let link = self.find(tenant, check(hasher, address));
-            let place = link.and_then(|link| self.places.get(link.place as usize));
-            place.is_some_and(|place| place >> 1 == ordinal)
+            link.and_then(|link| self.ordinal(link)) == Some(ordinal)
         };
         if leads_here(address) || leads_here(&address.to_ascii_lowercase()) {
             Ok(())
@@ -266,6 +319,83 @@ impl Links {
             Err(BuildError::HashCollision)
         }
     }
+}
+
+impl LinkRanks {
+    /// Where links can be ranks and take no more bits so: a tenant's people stand together in a long run, and nearly all
+    /// addresses are named in the same case.
+    fn new(runs: &[(u32, u32)], tenant_count: usize, people: u64, found: &[Found]) -> Option<Self> {
+        if found.is_empty() || !RunsForm::are_lines(runs.len(), people) {
+            return None;
+        }
+        let mut starts = vec![u32::MAX; tenant_count];
+        for &(start, tenant) in runs {
+            let known = starts.get_mut(tenant as usize).filter(|known| **known == u32::MAX)?;
+            *known = start;
+        }
+        let end = u32::try_from(people).ok()?;
+        let largest = most(&runs.iter().map(|run| run.0).chain([end]).collect::<Vec<_>>());
+        let of_tenant = |pair: [&Found; 2]| pair[0].tenant == pair[1].tenant;
+        let links_max = found.chunk_by(|a, b| of_tenant([a, b])).map(|links| links.len() as u64).max()?;
+        let in_table = people * u64::from(width_of(links_max + 2)) / 8 + 4 * found.len() as u64;
+        if people * u64::from(width_of(u64::from(largest) + 2)) / 8 > in_table {
+            return None;
+        }
+        let lowered = found.iter().filter(|found| found.is_lowered).count();
+        let as_written = found.iter().filter(|found| found.has_capitals).count();
+        let are_lower = as_written == 0 && lowered > 0;
+        (are_lower || lowered <= found.len() / ODD_CASE_SHARE).then_some(Self {
+            starts,
+            largest,
+            are_lower,
+            count: found.len(),
+        })
+    }
+}
+
+/// Most between two of them that follow each other.
+fn most(ascending: &[u32]) -> u32 {
+    ascending.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+}
+
+/// The rows that have named addresses.
+fn found(
+    mut counts: LinkCounts,
+    addresses: &[KeyEntry],
+    rows: &Rows,
+    tenant_of: impl Fn(RowNumber) -> u32,
+) -> Vec<Found> {
+    counts.capitals.sort_unstable();
+    let mut capital_rows: Vec<_> = counts.capitals.iter().map(|capital| capital.1).collect();
+    capital_rows.sort_unstable();
+    let leads = |row: RowNumber| rows.leader(row).is_none_or(|leader| leader == row);
+    let mut found = Vec::with_capacity(counts.named.len());
+    let mut named: Vec<_> = std::mem::take(&mut counts.named).into_iter().collect();
+    named.sort_unstable_by_key(|named| named.key);
+    let mut at = 0;
+    for named in named {
+        // Both lists are in the order of the hashes, with gaps: skip ahead in growing steps.
+        at += skipped(&addresses[at..], named.key);
+        let among = addresses[at..].iter().take_while(|entry| entry.hash() == named.key);
+        let mut primary = among.filter(|entry| entry.number() & PRIMARY != 0).map(|e| e.number() & !PRIMARY);
+        let row = primary.find(|&row| {
+            let is_capital = || {
+                let from = counts.capitals.partition_point(|known| *known < (named.check, row));
+                counts.capitals.get(from) == Some(&(named.check, row))
+            };
+            tenant_of(row) == named.tenant() && leads(row) && (named.is_lower() || is_capital())
+        });
+        if let Some(row) = row {
+            found.push(Found {
+                tenant: named.tenant(),
+                ordinal: rows.ordinal(row),
+                named,
+                is_lowered: named.is_lower() && capital_rows.binary_search(&row).is_ok(),
+                has_capitals: !named.is_lower(),
+            });
+        }
+    }
+    found
 }
 
 /// Entries at the front that have a lower hash. O(log result).

@@ -258,7 +258,9 @@ fn attempt<T: SegmentTarget>(
     let mail_domains = MailDomains::new(std::mem::take(&mut scan.mail_domains), tenant_count);
     let counts = std::mem::take(&mut scan.links);
     let tenant_of = |row| scan.tenant_of.of(row);
-    let links = Links::new(counts, &scan.keyed.addresses, &rows, tenant_of, tenant_count, people);
+    let runs = scan.tenant_of.of_ordinals(&rows, people as u64);
+    let order = (&*runs, tenant_count);
+    let links = Links::new(counts, &scan.keyed.addresses, &rows, tenant_of, order, people);
     let has_further = merged.is_some() || !inputs.aliases.is_empty();
     let tenants = std::mem::take(&mut scan.tenants);
     let context = Context {
@@ -266,12 +268,13 @@ fn attempt<T: SegmentTarget>(
         tenants: &tenants,
         domains: &mail_domains,
         links: &links,
+        has_odd_tenants: scan.has_odd_tenants,
         people: people as u64,
         has_further,
     };
     let counters = std::mem::take(&mut scan.counters);
     let keyed = std::mem::take(&mut scan.keyed);
-    let order = TenantOrder::new(&scan.tenant_of, &rows, context, &keyed);
+    let order = TenantOrder::new(runs, context, &keyed);
     let run_count = (order.form == RunsForm::Named).then_some(tenant_count as u64);
     let numbers = (&rows, order.ranks());
     let (layout, indexes) = std::thread::scope(|scope| {

@@ -2,8 +2,7 @@
 
 use super::keyed::Keyed;
 use super::layout::Context;
-use super::rows::Rows;
-use super::tenants::{RowTenants, Tenants};
+use super::tenants::Tenants;
 use crate::segment::column::bits::width_of;
 use crate::segment::sections;
 
@@ -33,9 +32,9 @@ pub(super) enum RunsForm {
 }
 
 impl TenantOrder {
-    pub(super) fn new(tenant_of: &RowTenants, rows: &Rows, context: Context<'_>, keyed: &Keyed) -> Self {
+    /// For people in these runs, first ordinal and tenant of each.
+    pub(super) fn new(runs: Vec<(u32, u32)>, context: Context<'_>, keyed: &Keyed) -> Self {
         let Context { people, tenants, .. } = context;
-        let runs = tenant_of.of_ordinals(rows, people);
         let form = RunsForm::for_runs(&runs, context);
         let ranks = (form != RunsForm::Named).then(|| Ranks::new(&runs, people, tenants, keyed)).flatten();
         Self { runs, form, ranks }
@@ -52,19 +51,24 @@ impl RunsForm {
     fn for_runs(runs: &[(u32, u32)], context: Context<'_>) -> Self {
         let people = context.people;
         let run_count = runs.len() as u64;
-        if run_count <= people / 16 + 16 {
+        if Self::are_lines(runs.len(), people) {
             return Self::Lines;
         }
         let tenants = context.tenants.iter().len() as u64;
         let tenant_width = width_of(tenants);
         let known_width =
-            width_of(context.domains.domains().len() as u64) + width_of(context.links.all().len() as u64);
+            width_of(context.domains.domains().len() as u64) + width_of(context.links.table().len() as u64);
         let are_in_place = runs.iter().zip(0..).all(|(&(_, tenant), place)| tenant == place);
         let line_width = known_width + if are_in_place { 0 } else { tenant_width };
         let marked = sections::marked_runs_bits(people, run_count, line_width);
         let line_bits = if Self::named_are_packed(tenants, people) { u64::from(known_width) } else { 128 };
         let named = people * u64::from(tenant_width) + tenants * line_bits;
         if marked < named { Self::Marked } else { Self::Named }
+    }
+
+    /// Whether there is a line for each of so many runs, since they are long.
+    pub(super) fn are_lines(run_count: usize, people: u64) -> bool {
+        run_count as u64 <= people / 16 + 16
     }
 
     /// Whether lines that rows name are packed. Where there are few, some bits of a person are not worth what every

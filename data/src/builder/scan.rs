@@ -36,6 +36,8 @@ pub(super) struct Scan {
     pub(super) domains: DomainCounts,
     pub(super) mail_domains: MailDomainCounts,
     pub(super) links: LinkCounts,
+    /// Whether somebody's column of the tenant is not the tenant's identifier as it is.
+    pub(super) has_odd_tenants: bool,
     pub(super) sample: Sample,
     pub(super) counters: Counters,
     /// Number of the first accepted row of each batch, and of the row after the last.
@@ -49,6 +51,7 @@ struct Scanned {
     number: u64,
     tenants: Vec<String>,
     tenant_of: Vec<u32>,
+    has_odd_tenants: bool,
     keyed: Keyed,
     domains: DomainCounts,
     mail_domains: MailDomainCounts,
@@ -85,6 +88,7 @@ pub(super) fn scan(
         domains: DomainCounts::default(),
         mail_domains: MailDomainCounts::default(),
         links: LinkCounts::default(),
+        has_odd_tenants: false,
         sample: Sample::default(),
         counters: Counters::default(),
         batch_starts: vec![0],
@@ -139,12 +143,14 @@ fn scan_batch(
     let second_emails = columns.places(Canonical::Email).get(1..).unwrap_or_default();
     let list_places =
         [second_emails, columns.places(Canonical::Aliases), columns.places(Canonical::PersonalEmails)];
+    let tenant_place = columns.places(Canonical::TenantId).first().copied().map(usize::from);
     let manager_place = columns.places(Canonical::ManagerEmail).first().copied().map(usize::from);
     let hasher = worker.keys.hasher();
     let mut scanned = Scanned {
         number,
         tenants: Vec::new(),
         tenant_of: Vec::with_capacity(batch.len()),
+        has_odd_tenants: false,
         keyed: Keyed::with_room(batch.len()),
         domains: DomainCounts::default(),
         mail_domains: MailDomainCounts::default(),
@@ -169,6 +175,7 @@ fn scan_batch(
         };
         let tenant = person.tenant().unwrap_or_default();
         let code = tenants.code(tenant);
+        scanned.has_odd_tenants |= tenant_place.and_then(|place| row.field(place)) != Some(tenant);
         worker.further.clear();
         let plain = RowFields { row, columns, email: Some(person.email().unwrap_or_default()), further: "" };
         inputs.aliases.add_to(tenant, &plain, &mut worker.further)?;
@@ -243,6 +250,7 @@ impl Scan {
         self.links.append(batch.links, &codes, first);
         self.sample.append(&batch.sample, &codes);
         self.keyed.append(&batch.keyed, first);
+        self.has_odd_tenants |= batch.has_odd_tenants;
         self.domains.append(batch.domains, &codes, first);
         // A batch is small, so the sum above cannot pass 2^32 before it is refused here.
         if end >= 1 << 31 {

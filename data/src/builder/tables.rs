@@ -9,7 +9,7 @@ use crate::segment::column::TextCodec;
 use crate::segment::column::dictionary::{self, SLOT_DOMAINS, SLOT_NAMES};
 use crate::segment::rows::{ColumnSpec, RowsSpec, Store};
 use crate::segment::runs::{self, Run};
-use crate::segment::{Plan, Planned};
+use crate::segment::{LinkForm, Plan, Planned};
 
 /// Encoded sections.
 pub(super) struct Tables {
@@ -28,7 +28,7 @@ impl Tables {
             start,
             tenant,
             first_domain: context.domains.first(tenant),
-            first_link: context.links.first(tenant),
+            first_link: context.links.first_place(tenant),
         };
         let people = u32::try_from(context.people).expect("people are capped at 2^31");
         let tenants = u32::try_from(tenant_count).expect("fewer tenants than rows");
@@ -53,9 +53,13 @@ impl Tables {
         let domains = context.domains.domains();
         let encoded = dictionary::encode(SLOT_DOMAINS, domains.iter().map(|domain| (domain.as_str(), None)));
         tables.push(SectionKind::MailDomains, 0, SLOT_DOMAINS, domains.len(), encoded);
-        let all_links = context.links.all();
-        let encoded = all_links.iter().flat_map(|link| link.to_le_bytes()).collect();
-        tables.push(SectionKind::Links, 0, 0, all_links.len(), encoded);
+        let table = context.links.table();
+        let (form, count) = match context.links.ranks() {
+            None => (LinkForm::Table, table.len()),
+            Some(ranks) => (LinkForm::Ranks { are_lower: ranks.are_lower }, ranks.count),
+        };
+        let encoded = table.iter().flat_map(|link| link.to_le_bytes()).collect();
+        tables.push(SectionKind::Links, 0, form.to_encoding(), count, encoded);
         for (number, column) in (0..).zip(layout.schemas.iter().flat_map(|schema| &schema.columns)) {
             if let Codec::Dictionary { entries, .. } = &column.codec {
                 let entries = &entries.values;
@@ -118,7 +122,7 @@ pub(super) fn spec(layout: &Layout, stats: Option<&[Vec<Stats>]>) -> RowsSpec {
 fn store(codec: &Codec, number: u32) -> Store {
     match codec {
         Codec::Empty => Store::Empty,
-        Codec::Text => Store::Text,
+        Codec::Text { to_end } => Store::Text { to_end: *to_end },
         Codec::Dictionary { rest, .. } => Store::Dictionary { dictionary: number, rest: *rest },
         Codec::Tenant => Store::Tenant,
         Codec::Number(codec) => Store::Number(codec.clone()),

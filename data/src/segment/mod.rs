@@ -41,6 +41,7 @@ mod key_index_builder;
 mod keys;
 mod known_words;
 mod last_values;
+mod links;
 mod lookup;
 mod meta;
 mod named;
@@ -77,6 +78,7 @@ pub(crate) use keys::{
     FURTHER_ALIAS, FURTHER_PERSONAL, Fields, KeyHasher, for_each_address, for_each_name, is_dotless_domain,
     primary_address, reach,
 };
+pub(crate) use links::LinkForm;
 pub use lookup::{CANDIDATES_MAX, LookupError, Scope, to_people};
 pub(crate) use meta::Columns;
 pub use meta::{InputRecord, Meta};
@@ -164,7 +166,7 @@ pub(crate) struct View {
     tails: Range<usize>,
     runs: runs::Runs,
     mail_domains: Dictionary,
-    links: Range<usize>,
+    links: links::Links,
     /// Whether any domain allows more than the literal address.
     has_looser_domains: bool,
     address_index: Index,
@@ -313,7 +315,10 @@ impl View {
             tails: range(SectionKind::Tails)?,
             runs: runs::Runs::open(bytes, range(SectionKind::Runs)?)?,
             mail_domains: tables.dictionary_of(SectionKind::MailDomains, 0)?,
-            links: range(SectionKind::Links)?,
+            links: {
+                let (range, entry) = image.section_of(SectionKind::Links, 0)?;
+                links::Links::open(range, entry.encoding.get())?
+            },
             has_looser_domains: image.section_of(SectionKind::Domains, 0)?.1.encoding.get() != 0,
             schemas,
             address_index: index(SectionKind::AddressIndex)?,

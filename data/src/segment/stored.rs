@@ -70,7 +70,9 @@ impl<B: AsRef<[u8]>> Segment<B> {
         let mut table_bytes = spec.text.map_or(0, |text| section(SectionKind::TextTable, text).0);
         let (store, detail) = match &spec.store {
             Store::Empty => ("empty", "nobody has a value".to_owned()),
-            Store::Text => ("text", String::new()),
+            Store::Text { to_end } => {
+                ("text", if *to_end { "to the end of the tail" } else { "" }.to_owned())
+            }
             Store::Dictionary { dictionary, rest } => {
                 let (bytes, entries) = section(SectionKind::Dictionary, *dictionary);
                 table_bytes += bytes;
@@ -86,7 +88,10 @@ impl<B: AsRef<[u8]>> Segment<B> {
             Store::Addresses { templates, separator } => {
                 ("addresses", format!("{}; separated by {separator:?}", of(templates)))
             }
-            Store::Link => ("link", format!("{} colleagues", section(SectionKind::Links, 0).1)),
+            Store::Link => {
+                let (form, colleagues) = (self.view.links.form(), section(SectionKind::Links, 0).1);
+                ("link", format!("{colleagues} colleagues by {form}"))
+            }
         };
         StoredColumn {
             schema,

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod drafts;
+mod links;
 mod misfit;
 mod values;
 mod world;

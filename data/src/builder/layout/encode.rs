@@ -99,6 +99,8 @@ impl Column {
     fn look_up(&self, value: &str, tenant: u32, context: Context<'_>) -> Option<u32> {
         match &self.codec {
             Codec::Empty => Some(0),
+            // Without a bit for it nobody has anything else.
+            Codec::Tenant if self.code.width == 0 => Some(0),
             Codec::Tenant => (context.tenants.name(tenant) == value).then_some(1),
             Codec::Dictionary { rest: true, .. } if value.is_empty() => Some(0),
             Codec::Dictionary { entries, rest } => {
@@ -133,7 +135,7 @@ impl Column {
             Codec::Empty | Codec::Dictionary { rest: false, .. } | Codec::Tenant | Codec::Link => {
                 exception(value, text, part)
             }
-            Codec::Text => {
+            Codec::Text { .. } => {
                 text.encode(value, part);
                 Encoded { code: 0, has_part: true, is_text: true, is_exception: false }
             }
@@ -366,7 +368,7 @@ impl<'l> Encoder<'l> {
             stats.exceptions += u64::from(encoded.is_exception);
             if encoded.has_part {
                 let before = tail.len();
-                if encoded.is_text {
+                if encoded.is_text && !matches!(column.codec, Codec::Text { to_end: true }) {
                     push_part(part, tail);
                 } else {
                     tail.extend_from_slice(part);

@@ -35,6 +35,8 @@ const TABLE_WORTH: u64 = 24 << 10;
 /// a tail is a line or two of memory more. At 10 million people this takes two bits more a person, as much as the names
 /// take less in the tails, and leaves half as many without a code. 12 took a third bit, and no time off.
 const NAME_READ_COST: u64 = 4;
+/// A column of nothing but text, until it is known which is the last of all.
+const TEXT: Codec = Codec::Text { to_end: false };
 /// Most addresses of a list that are coded.
 const LIST_WIDTH_MAX: u32 = 4;
 
@@ -46,6 +48,8 @@ pub(super) struct Context<'c> {
     pub(super) domains: &'c MailDomains,
     pub(super) links: &'c Links,
     pub(super) people: u64,
+    /// Whether somebody's column of the tenant is not the tenant's identifier as it is.
+    pub(super) has_odd_tenants: bool,
     /// Whether anybody has addresses from the aliases file or from later rows.
     pub(super) has_further: bool,
 }
@@ -80,7 +84,10 @@ pub(super) struct Column {
 pub(super) enum Codec {
     /// Nobody has a value.
     Empty,
-    Text,
+    Text {
+        /// Whether it ends with the tail.
+        to_end: bool,
+    },
     Dictionary {
         entries: Entries,
         rest: bool,
@@ -132,7 +139,7 @@ impl Layout {
             bits = bits.max(at);
             laid_out.push(schema);
         }
-        let row_size = bits.div_ceil(8).max(1) as usize;
+        let row_size = bits.div_ceil(8) as usize;
         Self { row_size, schema, run, schemas: laid_out }
     }
 }
@@ -180,7 +187,7 @@ impl SchemaLayout {
                 Part::DisplayName => schema.display_name(place, rows, context),
                 Part::AddressList => schema.address_list(place, rows, context),
                 Part::Manager => link(place, rows, context),
-                Part::Tenant => column(place, 1, Codec::Tenant, 0),
+                Part::Tenant => column(place, context.has_odd_tenants.into(), Codec::Tenant, 0),
                 Part::Other => generic(place, rows, counts(place), context, Rest::WhereItPays),
                 Part::Further if !context.has_further => column(place, 0, Codec::Empty, 0),
                 Part::Further => generic(place, rows, None, context, Rest::Never),
@@ -190,6 +197,10 @@ impl SchemaLayout {
         schema.join(others, &places);
         for number in 0..schema.columns.len() {
             schema.train_text(number, rows, context);
+        }
+        let last = schema.columns.iter_mut().rfind(|column| !matches!(column.codec, Codec::Empty));
+        if let Some(Column { place, codec: Codec::Text { to_end }, .. }) = last {
+            *to_end = matches!(part_of(*place), Part::Other | Part::Manager);
         }
         schema
     }
@@ -223,7 +234,7 @@ impl SchemaLayout {
         if learned.iter().filter(is_known).count() * 16 > learned.len() {
             return coded;
         }
-        let text = column(place, 0, Codec::Text, rows.len());
+        let text = column(place, 0, TEXT, rows.len());
         self.cheaper(coded, text, &learned, context)
     }
 
@@ -346,7 +357,7 @@ fn generic(
     let values: Vec<_> = rows.iter().map(|row| row.field(place.into())).collect();
     let for_all = |sum: u64| sum * context.people / (values.len() as u64).max(1);
     let as_text = for_all(values.iter().map(|value| dictionary::text_cost(value)).sum());
-    let mut best = (as_text, column(place, 0, Codec::Text, values.len()));
+    let mut best = (as_text, column(place, 0, TEXT, values.len()));
     if let Some(number) = NumberCodec::train(&values).filter(|number| number.width() <= WIDTH_MAX) {
         let mut tail = Vec::new();
         let mut bytes = 0;
@@ -399,7 +410,7 @@ fn link(place: u16, rows: &[SampleRow<'_>], context: Context<'_>) -> Column {
     if learned.iter().filter(linked).count() * 2 < learned.len() || learned.is_empty() {
         return generic(place, rows, None, context, Rest::Never);
     }
-    let width = width_of(u64::from(context.links.count_max()) + 2);
+    let width = width_of(u64::from(context.links.code_count()) + 2);
     column(place, width, Codec::Link, rows.len())
 }
 

@@ -18,9 +18,10 @@ pub(super) enum Part {
     Email,
     DisplayName,
     AddressList,
-    Manager,
     Tenant,
     Other,
+    /// Behind the others: when all are read, the colleague's row is on its way meanwhile.
+    Manager,
     /// Addresses from elsewhere.
     Further,
 }

@@ -138,7 +138,7 @@ impl<'a> RowRef<'a> {
                 number.decode(code, tail, out)?;
                 column.codec.skip(code, tail)
             }
-            Codec::Tenant if code != 0 => {
+            Codec::Tenant { is_given } if code != 0 || *is_given => {
                 let tenant = self.parts.tenant(self.run()?.tenant)?;
                 out.extend_from_slice(tenant.as_bytes());
                 Ok(())
@@ -150,7 +150,7 @@ impl<'a> RowRef<'a> {
                 None => Ok(()),
                 Some(place) => self.decode_link(place, out),
             },
-            _ => text.decode(take_part(tail.rest(self)?)?, out),
+            codec => text.decode(codec.take_text(tail.rest(self)?)?, out),
         }
     }
 

@@ -10,9 +10,9 @@
 //! | store | code in the row | part in the tail |
 //! |---|---|---|
 //! | empty | none | none |
-//! | text | none | the value |
+//! | text | none | the value; where it is the last, without its size |
 //! | dictionary | 0, or place in the dictionary + 1; with `rest`, twice that + whether text follows the entry | the value, or what follows |
-//! | tenant | 0, or 1: the tenant's identifier | the value |
+//! | tenant | 0, or 1: the tenant's identifier; no bit where it is everybody's | the value |
 //! | number | 0, or number, time, UUID as one code | the value, or 16 bytes |
 //! | template | 0, or a template over the person's names | the value, or the template's remainder |
 //! | address | the same for the local part, and a domain of the tenant | the same |
@@ -95,7 +95,10 @@ pub(crate) enum Store {
     /// Not at all: nobody has a value.
     Empty,
     /// Nothing: all of it is text.
-    Text,
+    Text {
+        /// Whether it takes what is left of the tail: nothing stands behind it, and no size before it.
+        to_end: bool,
+    },
     /// A place in dictionary `dictionary`.
     Dictionary {
         /// `index` of the section.
@@ -187,13 +190,28 @@ struct Column {
 #[derive(Debug)]
 enum Codec {
     Empty,
-    Text,
-    Dictionary { dictionary: Dictionary, rest: bool },
-    Tenant,
+    Text {
+        to_end: bool,
+    },
+    Dictionary {
+        dictionary: Dictionary,
+        rest: bool,
+    },
+    /// Whether it is the tenant's identifier for everybody, without a bit that says so.
+    Tenant {
+        is_given: bool,
+    },
     Number(NumberCodec),
     Template(TemplateSet),
-    Address { templates: TemplateSet, template_width: u32, template_mask: u64 },
-    Addresses { templates: TemplateSet, separator: String },
+    Address {
+        templates: TemplateSet,
+        template_width: u32,
+        template_mask: u64,
+    },
+    Addresses {
+        templates: TemplateSet,
+        separator: String,
+    },
     Link,
 }
 
@@ -297,11 +315,11 @@ impl Codec {
     fn open(spec: &ColumnSpec, tables: &impl Tables) -> Result<Self, Corrupt> {
         Ok(match &spec.store {
             Store::Empty => Self::Empty,
-            Store::Text => Self::Text,
+            Store::Text { to_end } => Self::Text { to_end: *to_end },
             Store::Dictionary { dictionary, rest } => {
                 Self::Dictionary { dictionary: tables.dictionary(*dictionary)?, rest: *rest }
             }
-            Store::Tenant => Self::Tenant,
+            Store::Tenant => Self::Tenant { is_given: spec.code.width == 0 },
             Store::Number(codec) => Self::Number(codec.clone()),
             Store::Template { templates } => Self::Template(TemplateSet::parse(templates)?),
             Store::Address { templates, domain_width } => {
@@ -325,7 +343,7 @@ impl Codec {
     fn has_part(&self, code: u64) -> bool {
         match self {
             Self::Empty => false,
-            Self::Text => true,
+            Self::Text { .. } => true,
             Self::Dictionary { rest, .. } => {
                 if *rest {
                     code & 1 == 1
@@ -337,7 +355,8 @@ impl Codec {
             Self::Template(templates) => has_remainder(templates, code),
             Self::Address { templates, template_mask, .. } => has_remainder(templates, code & template_mask),
             Self::Addresses { .. } => code != 1,
-            Self::Tenant | Self::Link => code == 0,
+            Self::Tenant { is_given } => code == 0 && !is_given,
+            Self::Link => code == 0,
         }
     }
 
@@ -366,7 +385,16 @@ impl Codec {
                 }
                 Ok(())
             }
-            _ => take_part(tail).map(drop),
+            _ => self.take_text(tail).map(drop),
+        }
+    }
+
+    /// Takes text off the front of a tail: a part with its size, or all that is left.
+    #[inline]
+    fn take_text<'a>(&self, tail: &mut &'a [u8]) -> Result<&'a [u8], Corrupt> {
+        match self {
+            Self::Text { to_end: true } => Ok(std::mem::take(tail)),
+            _ => take_part(tail),
         }
     }
 }
@@ -392,7 +420,15 @@ impl SchemaRow {
     fn check_references(&self) -> Result<(), Corrupt> {
         let names = self.names.iter().flatten().all(|name| {
             let codec = self.columns.get(usize::from(name.column)).map(|column| &column.codec);
-            matches!(codec, Some(Codec::Empty | Codec::Text | Codec::Dictionary { .. } | Codec::Number(_)))
+            matches!(
+                codec,
+                Some(
+                    Codec::Empty
+                        | Codec::Text { to_end: false }
+                        | Codec::Dictionary { .. }
+                        | Codec::Number(_)
+                )
+            )
         });
         let email = self.email.and_then(|column| self.columns.get(usize::from(column)));
         let linked = email.is_some_and(|column| matches!(column.codec, Codec::Link));

@@ -7,6 +7,7 @@ use crate::segment::column::bits::Field;
 use crate::segment::column::dictionary::Entry;
 use crate::segment::column::short::ShortText;
 use crate::segment::column::short_names::ShortNames;
+use crate::segment::links::Link;
 use crate::segment::runs::Run;
 use crate::segment::tails::Tails;
 use crate::segment::{Corrupt, Parts};
@@ -23,14 +24,6 @@ pub(crate) struct RowRef<'a> {
     pub(super) known_run: Cell<Option<Run>>,
     /// The same.
     known_tail: Cell<Option<&'a [u8]>>,
-}
-
-/// A colleague whose address is a value.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Link {
-    pub(super) ordinal: u32,
-    /// Whether the value is the address in lower case.
-    pub(super) is_lower: bool,
 }
 
 impl<'a> RowRef<'a> {
@@ -195,16 +188,11 @@ impl<'a> RowRef<'a> {
         dictionary.get(self.parts.bytes, place).map(Some)
     }
 
-    /// The colleague at `place` of the run's.
+    /// The colleague with this link.
     #[inline]
-    pub(super) fn link(&self, place: u64) -> Result<Link, Corrupt> {
-        let none = || Corrupt::new("no such link");
-        let links = self.parts.bytes.get(self.parts.view.links.clone()).ok_or_else(none)?;
-        let place = place.checked_add(u64::from(self.run()?.first_link));
-        let at = place.and_then(|place| usize::try_from(place).ok()?.checked_mul(4)).ok_or_else(none)?;
-        let link = links.get(at..).and_then(|links| links.first_chunk::<4>()).ok_or_else(none)?;
-        let link = u32::from_le_bytes(*link);
-        Ok(Link { ordinal: link >> 1, is_lower: link & 1 == 1 })
+    pub(super) fn link(&self, link: u64) -> Result<Link, Corrupt> {
+        let links = &self.parts.view.links;
+        links.get(self.parts.bytes, self.run()?, link).ok_or_else(|| Corrupt::new("no such link"))
     }
 }
 

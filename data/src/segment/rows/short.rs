@@ -168,7 +168,7 @@ impl<'a> RowRef<'a> {
     /// Appends a name that stands in the tail.
     fn read_rare_name(&self, name: &Name, out: &mut ShortText) -> Usual {
         let column = self.schema.columns.get(usize::from(name.column))?;
-        if !matches!(column.codec, Codec::Dictionary { rest: false, .. } | Codec::Text) {
+        if !matches!(column.codec, Codec::Dictionary { rest: false, .. } | Codec::Text { .. }) {
             return None;
         }
         let stored = take_part(&mut self.tail_at(usize::from(name.column)).ok()?).ok()?;
