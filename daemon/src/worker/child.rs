@@ -5,11 +5,12 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
-use persondb_data::builder::{BuildOptions, SegmentTarget, TargetError, build};
+use persondb_data::builder::{BuildOptions, Phase, Progress, SegmentTarget, TargetError, build};
 use persondb_data::input::Report;
 use persondb_protocol::{DatasetName, ShmName};
 use persondb_shm::{SegmentMode, SegmentWriter};
@@ -21,6 +22,9 @@ use crate::report::chain;
 
 /// Most private memory of a build is beside the segment; this much is always allowed, or nothing could start.
 const PRIVATE_BYTES_MIN: u64 = 64 << 20;
+
+/// Where the work stands is told this often.
+const TELL_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs the build when this process was started to do that, and says how it went; `None` in every other
 /// process. Call it first thing in `main`.
@@ -77,8 +81,11 @@ fn run() -> Result<(), String> {
         threads: job.threads,
         rejects: job.rejects.clone(),
     };
-    let report = build(&job.input, &options, &mut target, &mut |progress| say(&Message::Progress(progress)))
-        .map_err(|error| chain(&error))?;
+    let mut told = Told::default();
+    let built = build(&job.input, &options, &mut target, &mut |progress| told.progress(progress));
+    // How far a build came that failed is part of what is said of it.
+    told.rest();
+    let report = built.map_err(|error| chain(&error))?;
     if let Some(path) = &job.report {
         // Without the report the data is as good; the counts are told in any case.
         if let Err(error) = write_private(path, &report) {
@@ -104,6 +111,33 @@ fn write_private(path: &Path, report: &Report) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(&serde_json::to_vec_pretty(report)?)
+}
+
+/// What the daemon was told of where the work stands. Once a phase, and then now and then: the build reports every
+/// thousand rows, and each message wakes two threads of the daemon, on the processors that the build wants.
+#[derive(Default)]
+struct Told {
+    last: Option<(Phase, Instant)>,
+    untold: Option<Progress>,
+}
+
+impl Told {
+    fn progress(&mut self, progress: Progress) {
+        let known = self.last.filter(|(phase, _)| *phase == progress.phase);
+        if known.is_some_and(|(_, at)| at.elapsed() < TELL_EVERY) {
+            self.untold = Some(progress);
+            return;
+        }
+        self.last = Some((progress.phase, Instant::now()));
+        self.untold = None;
+        say(&Message::Progress(progress));
+    }
+
+    fn rest(&mut self) {
+        if let Some(progress) = self.untold.take() {
+            say(&Message::Progress(progress));
+        }
+    }
 }
 
 /// Tells the daemon. A daemon that no longer listens has ended this process, or is about to.
