@@ -73,7 +73,10 @@ fn segment(tenants: Tenants) -> Vec<u8> {
         let manager = if i % 20 == 3 {
             "nobody@x.example".to_owned()
         } else {
-            format!("roe{}@acme{tenant}.example", tenant_head(tenants, tenant))
+            // Hardly anybody reports to the head of the tenant where links are ranks.
+            let head = tenant_head(tenants, tenant);
+            let manager = if tenants == Tenants::Alone { head.max(i.saturating_sub(1)) } else { head };
+            format!("roe{manager}@acme{tenant}.example")
         };
         let notes = random.text(if i % 9 == 0 { 400 } else { 150 });
         let guid = format!("{:08x}-0000-4000-8000-{:012x}", random.next() >> 32, random.next() >> 16);
@@ -205,6 +208,14 @@ fn the_segments_here_have_every_kind_of_section_and_store() {
         let (_, runs) = sections(bytes).into_iter().find(|(kind, _)| *kind == SectionKind::Runs).unwrap();
         assert_eq!(bytes[runs.start + 8] == 1, is_packed, "form of the runs");
     }
+    for (bytes, are_ranks) in segments().iter().zip([false, false, false, true]) {
+        let columns = Segment::open(bytes).unwrap().stored_columns();
+        assert!(
+            columns
+                .iter()
+                .any(|column| column.store == "link" && column.detail.contains("rank") == are_ranks)
+        );
+    }
     let texts = segments().iter().flat_map(|bytes| Segment::open(bytes).unwrap().stored_columns());
     assert!(texts.filter(|column| column.store == "text").count() > 0);
 }
@@ -269,7 +280,7 @@ fn column(meta: &mut serde_json::Value, place: u64) -> &mut serde_json::Value {
 fn metadata_that_contradicts_itself_is_refused() {
     let bytes = &segments()[0];
     exercise(&Segment::open(with_meta(bytes, |_| {})).unwrap());
-    let edits: [(&str, Edit); 17] = [
+    let edits: [(&str, Edit); 18] = [
         ("57 bits", |meta| column(meta, 1)["code"]["width"] = 57.into()),
         ("a field beyond the row", |meta| column(meta, 1)["code"]["at"] = 100_000.into()),
         ("a field that wraps around", |meta| column(meta, 1)["code"]["at"] = u32::MAX.into()),
@@ -286,6 +297,9 @@ fn metadata_that_contradicts_itself_is_refused() {
         ("rows of another size", |meta| meta["layout"]["row_size"] = 1_000.into()),
         ("names that are templates", |meta| {
             column(meta, 5)["store"] = serde_json::json!({"template": {"templates": ["{given}"]}});
+        }),
+        ("names that end the tail", |meta| {
+            column(meta, 5)["store"] = serde_json::json!({"text": {"to_end": true}});
         }),
         ("names that are links", |meta| column(meta, 6)["store"] = "link".into()),
         ("an address that is a link", |meta| column(meta, 2)["store"] = "link".into()),
@@ -307,7 +321,7 @@ fn metadata_that_contradicts_itself_is_refused() {
 
 #[test]
 fn metadata_that_misleads_gives_errors_or_other_values() {
-    let edits: [(&str, Edit); 8] = [
+    let edits: [(&str, Edit); 9] = [
         ("overlapping fields", |meta| {
             for column in meta["layout"]["schemas"][0].as_array_mut().unwrap() {
                 column["code"]["at"] = 0.into();
@@ -332,6 +346,11 @@ fn metadata_that_misleads_gives_errors_or_other_values() {
             for place in [0, 1, 2, 8, 9] {
                 column(meta, place)["store"] =
                     serde_json::json!({"addresses": {"templates": ["{given}"], "separator": ""}});
+            }
+        }),
+        ("everything to the end of the tail", |meta| {
+            for place in [0, 1, 2, 3, 4, 7, 8, 9, 10] {
+                column(meta, place)["store"] = serde_json::json!({"text": {"to_end": true}});
             }
         }),
         ("templates without an end", |meta| {

@@ -40,6 +40,7 @@
 //! | 5 | keys of names and of look-alike domains are hashes of their parts |
 //! | 6 | person index and name index hold ranks within the tenant; posting lists packed, by group of buckets |
 //! | 7 | short runs are marked, tenants have lines of offsets; look-alike index has no key for the label alone |
+//! | 8 | links may be ranks; the last text of a tail has no size; a tenant's column may have no bit |
 
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};

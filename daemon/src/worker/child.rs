@@ -128,8 +128,13 @@ impl Told {
             self.untold = Some(progress);
             return;
         }
+        if known.is_some() {
+            self.untold = None;
+        } else {
+            // How far the phase before came: the next one may say nothing of rows.
+            self.rest();
+        }
         self.last = Some((progress.phase, Instant::now()));
-        self.untold = None;
         say(&Message::Progress(progress));
     }
 

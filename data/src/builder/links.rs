@@ -148,8 +148,6 @@ pub(super) struct LinkRanks {
 
 /// Of 2³¹ links, for each of which there are less than three slots, the product has 57 bits.
 const SCALE_BITS: u32 = 24;
-/// Of so many links one may be named in another case than the rest, and is then stored as text.
-const ODD_CASE_SHARE: usize = 64;
 
 /// A named address and the person who has it.
 struct Found {
@@ -158,8 +156,16 @@ struct Found {
     named: Named,
     /// Whether it is in lower case where the person's is not.
     is_lowered: bool,
-    /// Whether it has capitals, as the person's has.
-    has_capitals: bool,
+}
+
+impl Found {
+    /// Whether the other one names the same person by another address in lower case, where there is only one.
+    fn is_other_address_of(&self, other: &Self) -> bool {
+        let are_lower = self.named.is_lower() && other.named.is_lower();
+        are_lower
+            && (self.tenant, self.ordinal) == (other.tenant, other.ordinal)
+            && self.named.check != other.named.check
+    }
 }
 
 /// A link where it is found by the address.
@@ -176,6 +182,9 @@ struct Link {
 impl Links {
     /// Joins named addresses with the rows that have them. `addresses` are sorted and still marked [`PRIMARY`]; `runs`
     /// are first ordinal and tenant of each run.
+    ///
+    /// # Errors
+    /// [`BuildError::HashCollision`] when two addresses lead to one person by the same hash.
     pub(super) fn new(
         counts: LinkCounts,
         addresses: &[KeyEntry],
@@ -183,15 +192,13 @@ impl Links {
         tenant_of: impl Fn(RowNumber) -> u32,
         (runs, tenant_count): (&[(u32, u32)], usize),
         people: usize,
-    ) -> Self {
+    ) -> Result<Self, BuildError> {
         let mut found = found(counts, addresses, rows, tenant_of);
         found.sort_unstable_by_key(|found| (found.tenant, found.ordinal, found.named.check));
-        let ranks = LinkRanks::new(runs, tenant_count, people as u64, &found);
-        if let Some(ranks) = &ranks
-            && !ranks.are_lower
-        {
-            found.retain(|found| !found.is_lowered);
+        if found.array_windows().any(|[one, next]| one.is_other_address_of(next)) {
+            return Err(BuildError::HashCollision);
         }
+        let ranks = LinkRanks::new(runs, tenant_count, people as u64, &found);
         let mut first = vec![0];
         let mut are_targets = vec![0_u64; people.div_ceil(64)];
         let number = |place: usize| u32::try_from(place).expect("fewer links than rows, which are capped");
@@ -223,7 +230,7 @@ impl Links {
             }
         }
         links.codes = codes;
-        links
+        Ok(links)
     }
 
     /// The link of the address with this hash.
@@ -322,8 +329,8 @@ impl Links {
 }
 
 impl LinkRanks {
-    /// Where links can be ranks and take no more bits so: a tenant's people stand together in a long run, and nearly all
-    /// addresses are named in the same case.
+    /// Where links can be ranks and take no more bits so: a tenant's people stand together in a long run, and no address
+    /// with capitals is named as written while others are named in lower case.
     fn new(runs: &[(u32, u32)], tenant_count: usize, people: u64, found: &[Found]) -> Option<Self> {
         if found.is_empty() || !RunsForm::are_lines(runs.len(), people) {
             return None;
@@ -342,14 +349,8 @@ impl LinkRanks {
             return None;
         }
         let lowered = found.iter().filter(|found| found.is_lowered).count();
-        let as_written = found.iter().filter(|found| found.has_capitals).count();
-        let are_lower = as_written == 0 && lowered > 0;
-        (are_lower || lowered <= found.len() / ODD_CASE_SHARE).then_some(Self {
-            starts,
-            largest,
-            are_lower,
-            count: found.len(),
-        })
+        let are_lower = lowered > 0 && found.iter().all(|found| found.named.is_lower());
+        (are_lower || lowered == 0).then_some(Self { starts, largest, are_lower, count: found.len() })
     }
 }
 
@@ -391,7 +392,6 @@ fn found(
                 ordinal: rows.ordinal(row),
                 named,
                 is_lowered: named.is_lower() && capital_rows.binary_search(&row).is_ok(),
-                has_capitals: !named.is_lower(),
             });
         }
     }

@@ -260,7 +260,7 @@ fn attempt<T: SegmentTarget>(
     let tenant_of = |row| scan.tenant_of.of(row);
     let runs = scan.tenant_of.of_ordinals(&rows, people as u64);
     let order = (&*runs, tenant_count);
-    let links = Links::new(counts, &scan.keyed.addresses, &rows, tenant_of, order, people);
+    let links = Links::new(counts, &scan.keyed.addresses, &rows, tenant_of, order, people)?;
     let has_further = merged.is_some() || !inputs.aliases.is_empty();
     let tenants = std::mem::take(&mut scan.tenants);
     let context = Context {

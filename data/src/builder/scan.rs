@@ -36,7 +36,7 @@ pub(super) struct Scan {
     pub(super) domains: DomainCounts,
     pub(super) mail_domains: MailDomainCounts,
     pub(super) links: LinkCounts,
-    /// Whether somebody's column of the tenant is not the tenant's identifier as it is.
+    /// Whether somebody's tenant is not told by a column that has just its identifier.
     pub(super) has_odd_tenants: bool,
     pub(super) sample: Sample,
     pub(super) counters: Counters,

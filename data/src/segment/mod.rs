@@ -7,7 +7,8 @@
 //! | `strings` | tenants: code → identifier, people |
 //! | `runs` | ordinal → tenant, with the tenant's domains and links |
 //! | `ranks` | tenant, and a person's place in it → ordinal |
-//! | `rows` | one person's row: columns as codes; where links and mail domains are read |
+//! | `rows` | one person's row: columns as codes; where mail domains are read |
+//! | `links` | colleagues whose address is a value |
 //! | `column` | how the values of one column are stored |
 //! | `tails` | what of a person has no room in the row |
 //! | `key_index`, `postings`, `probe` | key hash → ordinals; of keys that several share; the first buckets of a key |

@@ -13,7 +13,8 @@
 //! ```text
 //! for each column that has a part, in the order of the layout:  the part
 //! ```
-//! A part of text is its size (varint) and bytes; others end by themselves.
+//! A part of text is its size (varint) and bytes, or just bytes where its column ends the tail
+//! ([`Store::Text`](super::rows::Store::Text)); others end by themselves.
 
 use wide::u8x16;
 use zerocopy::little_endian::U64;

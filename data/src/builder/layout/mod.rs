@@ -48,7 +48,7 @@ pub(super) struct Context<'c> {
     pub(super) domains: &'c MailDomains,
     pub(super) links: &'c Links,
     pub(super) people: u64,
-    /// Whether somebody's column of the tenant is not the tenant's identifier as it is.
+    /// Whether somebody's tenant is not told by a column that has just its identifier.
     pub(super) has_odd_tenants: bool,
     /// Whether anybody has addresses from the aliases file or from later rows.
     pub(super) has_further: bool,

@@ -8,7 +8,7 @@
 //! | huffman | random letters, where no piece repeats | bits of [`Huffman`] over bytes |
 //! | fsst+huffman | repeated pieces, smallest | bits of [`Huffman`] over the codes of [`Symbols`] |
 //!
-//! Each value is coded alone and knows no end: whoever stores it stores its size. Any text can be coded,
+//! Each value is coded alone and knows no end: whoever stores it stores its size, or nothing behind it. Any text can be coded,
 //! whatever the sample was, and takes at most one byte more than it has.
 //!
 //! # Bytes

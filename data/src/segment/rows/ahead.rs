@@ -35,10 +35,12 @@ impl RowRef<'_> {
             match &column.codec {
                 Codec::Link => {
                     if let Some(link) = code.checked_sub(2).and_then(|place| self.link(place).ok()) {
-                        let row =
-                            parts.view.row_bytes.start + link.ordinal as usize * parts.view.rows.row_size;
+                        // A place that wraps is of no ordinal, and a hint to nowhere.
+                        let size = parts.view.rows.row_size;
+                        let row = (link.ordinal as usize).wrapping_mul(size);
+                        let row = row.wrapping_add(parts.view.row_bytes.start);
                         parts.ask_for(row);
-                        parts.ask_for(row + parts.view.rows.row_size);
+                        parts.ask_for(row.wrapping_add(size));
                     }
                 }
                 Codec::Dictionary { dictionary, rest } => {

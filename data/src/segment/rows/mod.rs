@@ -84,7 +84,7 @@ pub(crate) struct ColumnSpec {
     pub(crate) distinct: u64,
     /// Values that had to be stored as text.
     pub(crate) exceptions: u64,
-    /// Bytes of its parts in the tails, with their sizes.
+    /// Bytes of its parts in the tails, with what sizes they have.
     pub(crate) tail_bytes: u64,
 }
 
