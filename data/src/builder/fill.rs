@@ -132,6 +132,7 @@ impl Known<'_> {
             accepted.iter().map(move |(row, _)| row.field(place.into()).unwrap_or_default())
         });
         for (ahead, (row, accepted)) in accepted.into_iter().enumerate() {
+            pipeline::give_way(ahead);
             let ordinal = rows.ordinal(accepted);
             let leader = rows.leader(accepted);
             let size = if let (Some(leader), Some(merged)) = (leader, merged) {

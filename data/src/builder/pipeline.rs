@@ -20,6 +20,22 @@ use crate::input::{BatchPool, FileSummary, InputError, RowBatch, read_rows};
 /// Batches that may wait in each channel.
 const QUEUE_SIZE: usize = 8;
 
+/// Rows between two offers of the processor to others.
+const GIVE_WAY_EVERY: usize = 64;
+
+/// Lets others run, now and then, at the row with this number.
+///
+/// Whoever wakes up should interrupt idle work at once, and does not always: between control groups look-ups waited for
+/// the end of a tick, 4 ms (Linux 6.18). Where the work stops by itself, the scheduler chooses anew. Beside rolls of 10
+/// million people (two processes, 766,000 look-ups a second together, groups of their own) p99.9 of a look-up was 170, 280,
+/// 300 and 530 µs, and is 25 and 36 µs so; without a roll it is 26.
+#[inline]
+pub(super) fn give_way(row: usize) {
+    if row.is_multiple_of(GIVE_WAY_EVERY) {
+        std::thread::yield_now();
+    }
+}
+
 /// Where the work stands, for whoever watches.
 pub(super) struct Watch<'w> {
     pub(super) phase: Phase,

@@ -160,6 +160,7 @@ fn scan_batch(
     };
     let mut tenants = Tenants::default();
     for (row, place) in batch.rows().zip(0_u32..) {
+        pipeline::give_way(place as usize);
         let person = PersonRow::new(row, mapping);
         let mut acceptance = match classify(&person, &inputs.limits) {
             Verdict::Accepted(acceptance) => acceptance,
