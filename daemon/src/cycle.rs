@@ -282,14 +282,13 @@ fn build(job: &Job, seconds_max: u64, inbox: &mut Inbox, counts: &mut Counts) ->
     let deadline = after(Duration::from_secs(seconds_max));
     let looks = if job.idle { tick(LOOK_EVERY) } else { never() };
     let mut share = Share::of(worker.pid());
-    let mut told = Told { phase: None, at: Instant::now() };
     // Orders are only kept here, so the loop ends as soon as one of them is a stop.
     while inbox.go() == Go::On {
         select! {
             recv(worker.messages) -> message => match message {
                 Ok(Message::Progress(progress)) => {
                     counts.rows = counts.rows.max(progress.rows);
-                    told.progress(progress);
+                    say_progress(progress);
                 }
                 Ok(Message::Built(all)) => {
                     *counts = all;
@@ -319,30 +318,18 @@ fn build(job: &Job, seconds_max: u64, inbox: &mut Inbox, counts: &mut Counts) ->
     Err(Failure::Stopped)
 }
 
-/// What was said about progress, and when: once a second and at every new phase is enough.
-struct Told {
-    phase: Option<Phase>,
-    at: Instant,
-}
-
-impl Told {
-    fn progress(&mut self, progress: Progress) {
-        let new_phase = self.phase != Some(progress.phase);
-        if !new_phase && self.at.elapsed() < Duration::from_secs(1) {
-            return;
-        }
-        (self.phase, self.at) = (Some(progress.phase), Instant::now());
-        let percent = progress.done.saturating_mul(100) / progress.total.max(1);
-        let phase = match progress.phase {
-            Phase::Scan => "reading",
-            Phase::Merge => "merging",
-            Phase::Index => "indexing",
-            Phase::Fill => "filling",
-            Phase::Finish => "finishing",
-        };
-        notify::status(&format!("{phase} {percent} %, {} rows", progress.rows));
-        tracing::debug!(phase, percent, rows = progress.rows, "build");
-    }
+/// Says where the build stands, to people and to the service manager: as often as the build tells it.
+fn say_progress(progress: Progress) {
+    let percent = progress.done.saturating_mul(100) / progress.total.max(1);
+    let phase = match progress.phase {
+        Phase::Scan => "reading",
+        Phase::Merge => "merging",
+        Phase::Index => "indexing",
+        Phase::Fill => "filling",
+        Phase::Finish => "finishing",
+    };
+    notify::status(&format!("{phase} {percent} %, {} rows", progress.rows));
+    tracing::debug!(phase, percent, rows = progress.rows, "build");
 }
 
 impl Failure {

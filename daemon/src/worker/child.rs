@@ -23,8 +23,8 @@ use crate::report::chain;
 /// Most private memory of a build is beside the segment; this much is always allowed, or nothing could start.
 const PRIVATE_BYTES_MIN: u64 = 64 << 20;
 
-/// Where the work stands is told this often.
-const TELL_EVERY: Duration = Duration::from_millis(100);
+/// Where the work stands is told this often: it becomes a status line for people.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the build when this process was started to do that, and says how it went; `None` in every other
 /// process. Call it first thing in `main`.
@@ -113,7 +113,7 @@ fn write_private(path: &Path, report: &Report) -> io::Result<()> {
     file.write_all(&serde_json::to_vec_pretty(report)?)
 }
 
-/// What the daemon was told of where the work stands. Once a phase, and then now and then: the build reports every
+/// What the daemon was told of where the work stands. Once a phase, and then once a second: the build reports every
 /// thousand rows, and each message wakes two threads of the daemon, on the processors that the build wants.
 #[derive(Default)]
 struct Told {

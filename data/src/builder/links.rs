@@ -194,7 +194,9 @@ impl Links {
         people: usize,
     ) -> Result<Self, BuildError> {
         let mut found = found(counts, addresses, rows, tenant_of);
-        found.sort_unstable_by_key(|found| (found.tenant, found.ordinal, found.named.check));
+        found.sort_unstable_by_key(|found| {
+            (found.tenant, found.ordinal, found.named.is_lower(), found.named.check)
+        });
         if found.array_windows().any(|[one, next]| one.is_other_address_of(next)) {
             return Err(BuildError::HashCollision);
         }
