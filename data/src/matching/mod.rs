@@ -34,8 +34,8 @@ use smallvec::SmallVec;
 use crate::message::{Mailbox, Message, Oddities, parse_address_list};
 use crate::normalize::{AddressKey, KeyBuffer, UsualKey, address_key};
 use crate::segment::{
-    AtHand, Buffers, Corrupt, Hits, Kept, LookupError, Ordinal, PersonRef, Probe, Scope as LookupScope,
-    Segment, with_buffers,
+    AtHand, Buffers, Corrupt, Hits, Kept, Leads, LookupError, Ordinal, PersonRef, Probe,
+    Scope as LookupScope, Segment, with_buffers,
 };
 use domains::Domains;
 use party::{Role, Standing};
@@ -59,6 +59,8 @@ struct AskedKey {
     at: usize,
     hash: u64,
     probe: Probe,
+    /// Of who may have it.
+    leads: Leads,
 }
 
 impl AskedKey {
@@ -86,7 +88,13 @@ impl<'m> Asked<'m> {
             // Most addresses are their own key.
             let is_same = key.bytes() == mailbox.address.as_bytes();
             let text = if is_same { &*mailbox.address } else { smoothutf8::from_utf8(key.bytes())? };
-            Some(AskedKey { text: Text::from(text), at: key.at(), hash, probe: Probe::default() })
+            Some(AskedKey {
+                text: Text::from(text),
+                at: key.at(),
+                hash,
+                probe: Probe::NONE,
+                leads: Leads::NONE,
+            })
         };
         let key = match UsualKey::new().fill(&mailbox.address) {
             Some(key) => asked(key),
@@ -184,7 +192,7 @@ impl<B: Prefetch> Segment<B> {
         }
         self.keys_of(name, keys);
         let mut met = AllMet::new();
-        matching.look_up(&asked, &mut met)?;
+        matching.look_up(&mut asked, &mut met)?;
         let (senders, recipients) = asked.split_at_mut(sender_count);
         let (senders_met, recipients_met) = met.split_at_mut(sender_count);
         matching.scope_of(recipients, recipients_met)?;
@@ -274,14 +282,17 @@ impl<'s, B: Prefetch> Matching<'s, '_, B> {
     }
 
     /// Looks all addresses up that were probed. Who does not count is not met.
-    fn look_up(&self, asked: &[Asked<'_>], all: &mut AllMet<'s>) -> Result<(), LookupError> {
+    fn look_up(&self, asked: &mut [Asked<'_>], all: &mut AllMet<'s>) -> Result<(), LookupError> {
         let segment = self.segment;
-        for key in asked.iter().filter_map(|asked| asked.key.as_ref()) {
-            segment.ask_for_parts(&key.probe);
+        for key in asked.iter_mut().filter_map(|asked| asked.key.as_mut()) {
+            segment.ask_for_parts(&key.probe, &mut key.leads);
         }
         for asked in asked {
             let found = match &asked.key {
-                Some(key) => segment.answer(&key.key(), key.hash, &key.probe, LookupScope::Everywhere),
+                Some(key) => {
+                    let scope = LookupScope::Everywhere;
+                    segment.answer(&key.key(), key.hash, &key.probe, &key.leads, scope)
+                }
                 None => Ok(Hits::default()),
             };
             let mut hits = match found {

@@ -8,7 +8,7 @@
 use persondb_protocol::Prefetch;
 use persondb_protocol::answer::Matched;
 
-use super::rows::RowRef;
+use super::rows::{Leads, RowRef};
 use super::{Hit, Hits, Index, LookupError, PersonRef, Probe, Scope, Segment};
 use crate::normalize::{AddressKey, KeyBuffer, UsualKey, address_key};
 
@@ -22,6 +22,8 @@ struct Asked {
     key: UsualKey,
     hash: u64,
     probe: Probe,
+    /// Of the first candidate.
+    leads: Leads,
 }
 
 impl<B: Prefetch> Segment<B> {
@@ -59,7 +61,11 @@ impl<B: Prefetch> Segment<B> {
         let hash = self.view.hasher.address(key.bytes());
         self.ask_for_lines(&self.view.address_index, hash);
         let probe = self.probe(hash);
-        self.answer(key, hash, &probe, scope)
+        let mut leads = Leads::NONE;
+        if let Some(row) = probe.first().and_then(|ordinal| RowRef::find(self.parts(), ordinal)) {
+            let _ = row.find_leads(&mut leads);
+        }
+        self.answer(key, hash, &probe, &leads, scope)
     }
 
     /// [`Self::get`] for each of the addresses, in their order: `visit` is called with the place of each and
@@ -71,7 +77,8 @@ impl<B: Prefetch> Segment<B> {
         scope: Scope<'_>,
         mut visit: impl FnMut(usize, Result<Hits<'s>, LookupError>),
     ) {
-        let mut asked = [Asked { key: UsualKey::new(), hash: 0, probe: Probe::default() }; BATCH_SIZE];
+        let mut asked =
+            [Asked { key: UsualKey::new(), hash: 0, probe: Probe::NONE, leads: Leads::NONE }; BATCH_SIZE];
         for (number, batch) in addresses.chunks(BATCH_SIZE).enumerate() {
             let asked = &mut asked[..batch.len()];
             for (address, asked) in batch.iter().zip(&mut *asked) {
@@ -82,12 +89,12 @@ impl<B: Prefetch> Segment<B> {
                     asked.probe = self.probe(asked.hash);
                 }
             }
-            for asked in &*asked {
-                self.ask_for_parts(&asked.probe);
+            for asked in &mut *asked {
+                self.ask_for_parts(&asked.probe, &mut asked.leads);
             }
             for (place, (address, asked)) in batch.iter().zip(&*asked).enumerate() {
                 let answer = match asked.key.key() {
-                    Some(key) => self.answer(&key, asked.hash, &asked.probe, scope),
+                    Some(key) => self.answer(&key, asked.hash, &asked.probe, &asked.leads, scope),
                     None => self.get_unusual(address.as_ref(), scope),
                 };
                 visit(number * BATCH_SIZE + place, answer);
@@ -98,7 +105,7 @@ impl<B: Prefetch> Segment<B> {
     #[inline]
     fn ask(&self, address: &str, asked: &mut Asked) {
         let view = &self.view;
-        asked.probe = Probe::default();
+        asked.probe = Probe::NONE;
         if let Some(key) = asked.key.fill(address) {
             asked.hash = view.hasher.address(key.bytes());
             self.ask_for_lines(&view.address_index, asked.hash);
@@ -119,8 +126,11 @@ impl<B: Prefetch> Segment<B> {
         let index = &self.view.address_index;
         let section = self.bytes.as_ref().get(index.range.clone()).unwrap_or_default();
         let probe = index.layout.probe(section, hash);
-        for ordinal in probe.ordinals() {
+        if let Some(ordinal) = probe.first() {
             self.ask_for_row(ordinal);
+            if let Some(ordinal) = probe.second() {
+                self.ask_for_row(ordinal);
+            }
         }
         probe
     }
@@ -136,18 +146,27 @@ impl<B: Prefetch> Segment<B> {
         self.bytes.prefetch(view.tail_offsets.start.wrapping_add(super::tails::line_offset(ordinal)));
     }
 
-    /// Asks for what the answers are made of: by now their rows are here.
+    /// Asks for what the answers are made of: by now their rows are here. Makes `leads` those of the first candidate.
     #[inline]
-    pub(crate) fn ask_for_parts(&self, probe: &Probe) {
-        for ordinal in probe.ordinals() {
-            if let Some(row) = RowRef::find(self.parts(), ordinal) {
-                // It says whether the row was as usual; the look-up finds that out for itself.
-                let _ = row.prefetch(&self.bytes);
-            }
+    pub(crate) fn ask_for_parts(&self, probe: &Probe, leads: &mut Leads) {
+        *leads = Leads::NONE;
+        let Some(ordinal) = probe.first() else { return };
+        let _ = self.ask_for_parts_of(ordinal, leads);
+        if let Some(ordinal) = probe.second() {
+            let mut others = Leads::NONE;
+            let _ = self.ask_for_parts_of(ordinal, &mut others);
         }
     }
 
-    /// What [`Self::get`] answers for a key that was probed.
+    /// It says whether the row was as usual; the look-up finds that out for itself.
+    #[inline]
+    fn ask_for_parts_of(&self, ordinal: u32, leads: &mut Leads) -> Option<()> {
+        let row = RowRef::find(self.parts(), ordinal)?;
+        row.find_leads(leads)?;
+        row.ask_for(leads, &self.bytes)
+    }
+
+    /// What [`Self::get`] answers for a key that was probed, with what its first candidate leads to.
     ///
     /// # Errors
     /// See [`Self::get`].
@@ -157,14 +176,15 @@ impl<B: Prefetch> Segment<B> {
         key: &AddressKey<'_>,
         hash: u64,
         probe: &Probe,
+        leads: &Leads,
         scope: Scope<'_>,
     ) -> Result<Hits<'_>, LookupError> {
         if probe.is_absent() && !self.parts().may_be_looser(key) {
             return Ok(Hits::default());
         }
-        if let Some(ordinal) = probe.sole()
+        if probe.is_sole()
             && matches!(scope, Scope::Everywhere)
-            && let Some(person) = PersonRef::of_usual_primary(self.parts(), ordinal, key)
+            && let Some(person) = PersonRef::of_usual_primary(self.parts(), leads, key)
         {
             return Ok(Hits::of_one(Hit { person, matched: Matched::Primary }));
         }
@@ -180,9 +200,9 @@ impl<B: Prefetch> Segment<B> {
         scope: Scope<'_>,
     ) -> Result<Hits<'_>, LookupError> {
         let parts = self.parts();
-        let hits = if probe.is_whole {
+        let hits = if let Some(all) = probe.all() {
             let mut hits = Hits::default();
-            for ordinal in probe.ordinals() {
+            for ordinal in all {
                 parts.compare(ordinal, key, scope, &mut hits)?;
             }
             hits.sort();

@@ -1,7 +1,7 @@
 //! A candidate's addresses beside the key that is looked for.
 
 use super::person_ref::PersonRef;
-use super::rows::RowRef;
+use super::rows::{Leads, RowRef};
 use super::scratch::with_scratch;
 use super::{Corrupt, Parts, last_values};
 use crate::normalize::{AddressKey, equals_lower, is_usual_address};
@@ -18,15 +18,15 @@ pub(super) enum FirstLook {
 }
 
 impl<'a> PersonRef<'a> {
-    /// The person with this ordinal, if this is their primary address and as usual: nearly every look-up that finds
+    /// The person whose leads these are, if this is their primary address and as usual: nearly every look-up that finds
     /// somebody ends here.
     #[inline]
-    pub(super) fn of_usual_primary(parts: Parts<'a>, ordinal: u32, key: &AddressKey<'_>) -> Option<Self> {
-        let row = RowRef::find(parts, ordinal)?;
-        let of = (parts.view.number, ordinal);
+    pub(super) fn of_usual_primary(parts: Parts<'a>, leads: &Leads, key: &AddressKey<'_>) -> Option<Self> {
+        let row = leads.row(parts)?;
+        let of = (parts.view.number, leads.ordinal);
         let is_primary = last_values::keep(
             of,
-            |names, email| row.short_email(names, email),
+            |names, email| row.short_email(leads, names, email),
             |email| equals_key(email, key),
         );
         (is_primary == Some(true)).then(|| Self::of_row(&row))
@@ -47,7 +47,7 @@ impl<'a> PersonRef<'a> {
         let mut is_other = false;
         let kept = last_values::keep(
             (parts.view.number, ordinal),
-            |names, email| row.short_email(names, email),
+            |names, email| row.short_email(&row.leads(), names, email),
             |email| {
                 let is_primary = equals_key(email, key);
                 // Another that is its own key but for capitals; what else is written otherwise may be the same.

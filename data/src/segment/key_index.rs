@@ -298,7 +298,7 @@ fn low_bits(word: u64, count: u32) -> u64 {
 
 /// The lower half of a word.
 #[inline]
-fn low_half(word: u64) -> u32 {
+pub(super) fn low_half(word: u64) -> u32 {
     word.to_le_bytes().first_chunk().map_or(0, |half| u32::from_le_bytes(*half))
 }
 

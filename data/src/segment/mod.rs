@@ -88,6 +88,7 @@ pub(crate) use open_person::{AtHand, Buffers, OpenPerson};
 pub use person_ref::{Ambiguity, PersonRef};
 pub(crate) use probe::Probe;
 pub(crate) use ranks::Members;
+pub(crate) use rows::Leads;
 pub use stored::{StoredColumn, StoredRow};
 pub use verify::{Verified, VerifyError};
 

@@ -16,7 +16,7 @@ pub(crate) fn width_of(codes: u64) -> u32 {
 /// Where in a row a number stands: worked out once, for rows without end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
-    byte: usize,
+    byte: u32,
     shift: u32,
     mask: u64,
 }
@@ -25,14 +25,16 @@ impl Field {
     /// The `width` bits from bit `at` on; `width` is at most [`WIDTH_MAX`].
     #[inline]
     pub(crate) const fn new(at: u32, width: u32) -> Self {
-        Self { byte: (at >> 3) as usize, shift: at & 7, mask: low_bits(width) }
+        Self { byte: at >> 3, shift: at & 7, mask: low_bits(width) }
     }
 
     /// The number; `None` beyond the bytes.
     #[inline]
     pub(crate) fn read(self, row: &[u8]) -> Option<u64> {
-        let chunk = row.get(self.byte..)?.first_chunk()?;
-        Some(u64::from_le_bytes(*chunk) >> (self.shift & 7) & self.mask)
+        // Of 32 bits each, so that the sum does not wrap, and one comparison does.
+        let start = self.byte as usize;
+        let chunk = row.get(start..start.wrapping_add(8))?.first_chunk()?;
+        Some(u64::from_le_bytes(*chunk).wrapping_shr(self.shift) & self.mask)
     }
 }
 

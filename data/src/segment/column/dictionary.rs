@@ -117,9 +117,15 @@ impl Dictionary {
         segment: &'a [u8],
         code: u64,
     ) -> Option<&'a [u8; SIZE]> {
+        segment.get(self.slot_place::<SIZE>(code)?..)?.first_chunk()
+    }
+
+    /// Where in the segment that slot begins.
+    #[inline]
+    pub(crate) fn slot_place<const SIZE: usize>(&self, code: u64) -> Option<usize> {
         let code = usize::try_from(code).ok().filter(|&code| code < self.count && self.slot_size == SIZE)?;
         // Below the end of the slots, which was checked, so neither wraps.
-        segment.get(code.wrapping_mul(SIZE).wrapping_add(self.start)..)?.first_chunk()
+        Some(code.wrapping_mul(SIZE).wrapping_add(self.start))
     }
 
     /// Bytes of all slots and texts.

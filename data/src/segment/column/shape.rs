@@ -134,14 +134,20 @@ impl Shape {
         digits: impl FnOnce(u8) -> Option<[u8; DIGITS_MAX as usize]>,
         out: &mut impl Blocks,
     ) -> Option<()> {
-        self.before.write(out)?;
+        // Hardly any template begins otherwise.
+        if self.before.size > 0 {
+            self.before.write(out)?;
+        }
         self.first.write(names, out)?;
         self.between.write(out)?;
         self.second.write(names, out)?;
         if self.digits > 0 {
             out.push_block(&digits(self.digits)?, self.digits.into())?;
         }
-        self.behind.write(out)
+        if self.behind.size > 0 {
+            self.behind.write(out)?;
+        }
+        Some(())
     }
 }
 
@@ -175,22 +181,20 @@ impl Part {
     /// Whether this part can be taken by bytes.
     #[inline]
     fn is_told_by(self, names: &ShortNames) -> bool {
-        !(self.is_cut & names.form(self.form).is_wide)
+        !(self.is_cut & names.form(self.form).is_wide())
     }
 
     #[inline]
     fn put(self, names: &ShortNames, at: usize, out: &mut ShortText) -> usize {
         let form = names.form(self.form);
-        out.put_at(at & PLACE_MASK, form.words[0].to_le_bytes());
-        out.put_at((at & PLACE_MASK) + 8, form.words[1].to_le_bytes());
-        at + usize::from(form.size.min(self.take))
+        out.put_at(at & PLACE_MASK, form.block());
+        at + form.size().min(self.take.into())
     }
 
     #[inline]
     fn write(self, names: &ShortNames, out: &mut impl Blocks) -> Option<()> {
         let form = names.form(self.form);
-        let [first, last] = form.words.map(u128::from);
-        out.push_block(&(first | last << u64::BITS).to_le_bytes(), form.size.min(self.take).into())
+        out.push_block(&form.block(), form.size().min(self.take.into()))
     }
 }
 

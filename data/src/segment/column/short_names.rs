@@ -11,8 +11,8 @@ use super::slug;
 
 /// Longest name, and longest slug.
 pub(super) const NAME_MAX: usize = 16;
-/// A bit that makes lower case of a letter, and changes neither digits nor hyphens; in each byte of a word.
-const LOWER: u64 = 0x2020_2020_2020_2020;
+/// A bit that makes lower case of a letter, and changes neither digits nor hyphens.
+const LOWER: u8x16 = u8x16::new([0x20; NAME_MAX]);
 
 /// Given and family name of a person, once they were looked for.
 #[derive(Clone, Copy, Debug)]
@@ -24,14 +24,13 @@ pub(crate) struct ShortNames {
 
 const FORM_COUNT: usize = 4;
 
-/// A name, or its slug.
+/// A name, or its slug. Written as it is read, by one move each: a processor waits for a read that spans several writes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Form {
     /// What is behind the name is not counted.
-    pub(super) words: [u64; 2],
-    pub(super) size: u8,
-    /// Whether letters may be of several bytes.
-    pub(super) is_wide: bool,
+    block: u8x16,
+    /// At most [`NAME_MAX`].
+    size: usize,
 }
 
 impl ShortNames {
@@ -65,13 +64,14 @@ impl ShortNames {
     /// Sets a name from its slot in a dictionary, if that holds all of it.
     #[inline]
     pub(crate) fn set_slot(&mut self, number: usize, slot: &[u8; SLOT_NAMES]) -> Option<()> {
-        let size = slot[0] & !OWN_SLUG;
+        let size = usize::from(slot[0] & !OWN_SLUG);
         let first = u64::from_le_bytes(*slot.get(1..)?.first_chunk()?);
-        let last = u64::from(u32::from_le_bytes(*slot.last_chunk()?) >> u8::BITS);
+        let last = u32::from_le_bytes(*slot.last_chunk()?) >> u8::BITS;
+        let block = u128::from(first) | u128::from(last) << u64::BITS;
         if slot[0] & OWN_SLUG == 0 {
-            return self.set_words(number, [first, last], size);
+            return self.set_block(number, block, size);
         }
-        let name = Form { words: [first, last], size, is_wide: false };
+        let name = Form { block: u8x16::new(block.to_le_bytes()), size };
         self.set(number, name, name.lower());
         Some(())
     }
@@ -87,13 +87,12 @@ impl ShortNames {
     #[inline]
     pub(crate) fn set_text(&mut self, number: usize, text: &ShortText) -> Option<()> {
         let (block, size) = text.begin::<NAME_MAX>()?;
-        let words = [*block.first_chunk()?, *block.last_chunk()?].map(u64::from_le_bytes);
-        self.set_words(number, words, u8::try_from(size).ok()?)
+        self.set_block(number, u128::from_le_bytes(*block), size)
     }
 
     #[inline]
-    fn set_words(&mut self, number: usize, words: [u64; 2], size: u8) -> Option<()> {
-        let name = Form::of_words(words, size)?;
+    fn set_block(&mut self, number: usize, block: u128, size: usize) -> Option<()> {
+        let name = Form::of_block(block, size)?;
         self.set(number, name, if name.is_own_slug() { name.lower() } else { name.slug() });
         Some(())
     }
@@ -113,32 +112,45 @@ impl ShortNames {
 }
 
 impl Form {
-    const NONE: Self = Self { words: [0; 2], size: 0, is_wide: false };
+    const NONE: Self = Self { block: u8x16::ZERO, size: 0 };
 
     fn of(text: &[u8]) -> Option<Self> {
         let mut bytes = [0; NAME_MAX];
         bytes.get_mut(..text.len())?.copy_from_slice(text);
-        let words = [*bytes.first_chunk()?, *bytes.last_chunk()?].map(u64::from_le_bytes);
-        Self::of_words(words, u8::try_from(text.len()).ok()?)
+        Self::of_block(u128::from_le_bytes(bytes), text.len())
     }
 
     /// `None` where it is longer. What is behind the name is cleared.
     #[inline]
-    fn of_words(words: [u64; 2], size: u8) -> Option<Self> {
-        let bits = 8 * u32::from(size);
-        let kept = u128::MAX.checked_shr(u128::BITS.checked_sub(bits)?).unwrap_or(0);
-        let [first, last] = words.map(u128::from);
-        let word = (first | last << u64::BITS) & kept;
-        let (bytes, wide) = (word.to_le_bytes(), 0x8080_8080_8080_8080_8080_8080_8080_8080);
-        let words = [*bytes.first_chunk()?, *bytes.last_chunk()?].map(u64::from_le_bytes);
-        Some(Self { words, size, is_wide: word & wide != 0 })
+    fn of_block(block: u128, size: usize) -> Option<Self> {
+        let bits = 8 * u32::try_from(NAME_MAX.checked_sub(size)?).ok()?;
+        let kept = u128::MAX.checked_shr(bits).unwrap_or(0);
+        Some(Self { block: u8x16::new((block & kept).to_le_bytes()), size })
+    }
+
+    /// Its bytes, with others behind them.
+    #[inline]
+    pub(super) fn block(&self) -> [u8; NAME_MAX] {
+        self.block.to_array()
+    }
+
+    /// How many of them are meant.
+    #[inline]
+    pub(super) fn size(&self) -> usize {
+        // Said again for who reads it.
+        self.size.min(NAME_MAX)
+    }
+
+    /// Whether letters may be of several bytes.
+    #[inline]
+    pub(super) fn is_wide(&self) -> bool {
+        self.block.to_bitmask() != 0
     }
 
     /// Whether its slug is its [lower](Self::lower) case.
     #[inline]
     fn is_own_slug(&self) -> bool {
-        let [first, last] = self.words;
-        let bytes = u8x16::from((u128::from(first) | u128::from(last) << u64::BITS).to_le_bytes());
+        let bytes = self.block;
         let among = |bytes: u8x16, first: u8, last: u8| {
             (bytes - u8x16::splat(first)).simd_le(u8x16::splat(last - first))
         };
@@ -151,24 +163,22 @@ impl Form {
     /// In lower case, of letters, digits and hyphens.
     #[inline]
     fn lower(&self) -> Self {
-        Self { words: self.words.map(|word| word | LOWER), ..*self }
+        Self { block: self.block | LOWER, size: self.size }
     }
 
     /// The slug that the [rule](slug) gives this name.
     fn slug(&self) -> Self {
-        let mut made = Self::NONE;
-        if self.is_wide {
-            return made;
+        if self.is_wide() {
+            return Self::NONE;
         }
-        for place in 0..self.size {
-            let byte =
-                slug::of_ascii(self.words[usize::from(place >> 3) & 1].to_le_bytes()[usize::from(place & 7)]);
-            if byte != 0 {
-                made.words[usize::from(made.size >> 3) & 1] |= u64::from(byte) << (8 * (made.size & 7));
-                made.size += 1;
-            }
+        let (mut made, mut size) = ([0; NAME_MAX], 0);
+        for &byte in self.block().iter().take(self.size) {
+            let byte = slug::of_ascii(byte);
+            made[size % NAME_MAX] = byte;
+            size += usize::from(byte != 0);
         }
-        made
+        made.get_mut(size..).unwrap_or_default().fill(0);
+        Self { block: u8x16::new(made), size }
     }
 }
 
@@ -179,8 +189,7 @@ mod tests {
     use super::*;
 
     fn text(form: &Form) -> Vec<u8> {
-        let bytes = form.words.map(u64::to_le_bytes).concat();
-        bytes[..usize::from(form.size)].to_vec()
+        form.block()[..form.size()].to_vec()
     }
 
     proptest! {
@@ -204,7 +213,7 @@ mod tests {
                 let by_rule = slug::of(&name).to_vec();
                 prop_assert_eq!(text(names.form(2)), name.as_bytes());
                 prop_assert_eq!(text(names.form(3)), own.map_or(by_rule, String::into_bytes));
-                prop_assert_eq!(names.form(2).is_wide, !name.is_ascii());
+                prop_assert_eq!(names.form(2).is_wide(), !name.is_ascii());
             }
         }
     }

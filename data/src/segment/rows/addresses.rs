@@ -92,8 +92,14 @@ impl RowRef<'_> {
             if self.may_be_domain(run, take_byte(&mut tail)?.into(), key.domain())? {
                 let mut rest = Remainder::Known(tail);
                 let code = template.into();
-                let is_short =
-                    self.put_together(text, list.templates, code, &mut rest, &mut names, &mut decoded);
+                let is_short = self.put_together(
+                    text,
+                    (list.templates, code),
+                    &mut rest,
+                    self.name_slots(),
+                    &mut names,
+                    &mut decoded,
+                );
                 let local = decoded.bytes();
                 // A local part of letters and digits is its own key but for capitals.
                 if is_short.is_none() || !is_plain(local) || is_same(local, key.local()) {

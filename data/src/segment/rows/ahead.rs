@@ -1,7 +1,5 @@
 //! Lines of memory that a row leads to, asked for before they are read.
 
-use persondb_protocol::Prefetch;
-
 use super::{Codec, RowRef, SchemaRow};
 
 /// A dictionary of more bytes is not nearby, as it does not fit a core's first cache.
@@ -53,30 +51,6 @@ impl RowRef<'_> {
                 }
                 _ => {}
             }
-        }
-        Some(())
-    }
-
-    /// Asks for the lines of memory that the person's names and address are made of, but for the row itself.
-    #[inline]
-    pub(crate) fn prefetch(&self, segment: &impl Prefetch) -> Option<()> {
-        let view = self.parts.view;
-        let mut is_in_tail = false;
-        for name in self.schema.names.iter().flatten() {
-            let code = name.code.read(self.bytes)?;
-            match (&name.dictionary, code.checked_sub(1)) {
-                (Some(dictionary), Some(place)) => segment.prefetch(dictionary.slot_offset(place)),
-                _ => is_in_tail = true,
-            }
-        }
-        let email = self.schema.columns.get(usize::from(self.schema.email?))?;
-        let code = email.code.read(self.bytes)?;
-        if let Codec::Address { template_width, .. } = &email.codec {
-            let place = u64::from(self.run().ok()?.first_domain) + (code >> template_width);
-            segment.prefetch(view.mail_domains.slot_offset(place));
-        }
-        if is_in_tail || email.codec.has_part(code) {
-            segment.prefetch(view.tails.start + self.tail_start().ok()?);
         }
         Some(())
     }

@@ -227,7 +227,10 @@ impl<'a> RowRef<'a> {
         }
         out.truncate(start);
         let (mut short, mut rest) = (ShortText::new(), *remainder);
-        if self.put_together(text, templates, code, &mut rest, names, &mut short).is_some() {
+        if self
+            .put_together(text, (templates, code), &mut rest, self.name_slots(), names, &mut short)
+            .is_some()
+        {
             *remainder = rest;
             short.append_to(out);
             return Ok(());

@@ -31,6 +31,7 @@
 mod addresses;
 mod ahead;
 mod decode;
+mod leads;
 mod named;
 mod remainder;
 mod row_ref;
@@ -39,6 +40,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use leads::Leads;
 pub(crate) use row_ref::RowRef;
 
 use super::Corrupt;

@@ -1,9 +1,9 @@
 //! Values of a row by the [short way](crate::segment::column::short).
 
 use super::remainder::Remainder;
-use super::{Codec, NAME_COUNT, Name, RowRef};
+use super::{Codec, Leads, NAME_COUNT, Name, RowRef};
 use crate::segment::column::blocks::Blocks;
-use crate::segment::column::dictionary::{OWN_SLUG, SLOT_DOMAINS, SLOT_NAMES};
+use crate::segment::column::dictionary::{OWN_SLUG, SLOT_NAMES};
 use crate::segment::column::short::{ShortText, Step};
 use crate::segment::column::short_names::ShortNames;
 use crate::segment::column::{TemplateSet, TextCodec, digits};
@@ -14,10 +14,18 @@ use crate::segment::tails::take_part;
 type Usual = Option<()>;
 
 impl<'a> RowRef<'a> {
-    /// The primary address, if it is as usual.
+    /// The primary address, if it is as usual. `leads` are those of this row.
     #[inline]
-    pub(crate) fn short_email(&self, names: &mut ShortNames, out: &mut ShortText) -> Usual {
-        self.short_column(usize::from(self.schema.email?), names, out)
+    pub(crate) fn short_email(&self, leads: &Leads, names: &mut ShortNames, out: &mut ShortText) -> Usual {
+        let number = usize::from(self.schema.email?);
+        let column = self.schema.columns.get(number)?;
+        let Codec::Address { templates, .. } = &column.codec else { return None };
+        // Read before the names are, so that it comes while they do.
+        let domain = self.parts.bytes.get(leads.domain..)?.first_chunk()?;
+        let template = (templates, leads.template);
+        let mut remainder = Remainder::Of(number);
+        self.put_together(&column.text, template, &mut remainder, leads.names, names, out)?;
+        out.push_domain(domain)
     }
 
     /// The value of the column at `place` in the file, if it is made of names and as usual.
@@ -49,7 +57,7 @@ impl<'a> RowRef<'a> {
         out: &mut impl Blocks,
     ) -> Usual {
         let shape = templates.shape(code)?;
-        let names = names.get(|names| self.find_names(names))?;
+        let names = names.get(|names| self.find_names(self.name_slots(), names))?;
         if !shape.is_told_by(names) {
             return None;
         }
@@ -60,38 +68,33 @@ impl<'a> RowRef<'a> {
     #[inline]
     pub(crate) fn short_column(&self, number: usize, names: &mut ShortNames, out: &mut ShortText) -> Usual {
         let column = self.schema.columns.get(number)?;
-        let code = column.code.read(self.bytes)?;
-        let mut remainder = Remainder::Of(number);
         match &column.codec {
             Codec::Template(templates) => {
-                self.put_together(&column.text, templates, code, &mut remainder, names, out)
+                let template = (templates, column.code.read(self.bytes)?);
+                let mut remainder = Remainder::Of(number);
+                self.put_together(&column.text, template, &mut remainder, self.name_slots(), names, out)
             }
-            Codec::Address { templates, template_width, template_mask } => {
-                let template = code & template_mask;
-                let place = u64::from(self.run().ok()?.first_domain) + (code >> template_width);
-                // Read before the names are, so that it comes while they do.
-                let slot = self.parts.view.mail_domains.slot_of::<SLOT_DOMAINS>(self.parts.bytes, place)?;
-                self.put_together(&column.text, templates, template, &mut remainder, names, out)?;
-                out.push_domain(slot)
+            Codec::Address { .. } if Some(number) == self.schema.email.map(usize::from) => {
+                self.short_email(&self.leads(), names, out)
             }
             _ => None,
         }
     }
 
-    /// Makes `out` what a template makes of the names.
+    /// Makes `out` what a template makes of the names, whose slots begin there.
     #[inline]
     pub(super) fn put_together(
         &self,
         text: &TextCodec,
-        templates: &TemplateSet,
-        code: u64,
+        (templates, code): (&TemplateSet, u64),
         remainder: &mut Remainder<'a>,
+        slots: [usize; 2],
         names: &mut ShortNames,
         out: &mut ShortText,
     ) -> Usual {
         out.clear();
         if let Some(shape) = templates.shape(code)
-            && let Some(names) = names.get(|names| self.find_names(names))
+            && let Some(names) = names.get(|names| self.find_names(slots, names))
             && shape.is_told_by(names)
         {
             return shape.render(names, |count| digits::read(count, remainder.rest(self).ok()?).ok(), out);
@@ -99,30 +102,46 @@ impl<'a> RowRef<'a> {
         self.run_steps(text, templates, code, remainder, out)
     }
 
+    /// Where the slots of given and family name begin.
+    #[inline]
+    pub(super) fn name_slots(&self) -> [usize; 2] {
+        [self.name_slot(0), self.name_slot(1)]
+    }
+
     /// Sets given and family name, if they are short.
     #[inline]
-    fn find_names(&self, names: &mut ShortNames) -> Usual {
-        self.find_name(0, names)?;
-        self.find_name(1, names)
+    fn find_names(&self, [given, family]: [usize; 2], names: &mut ShortNames) -> Usual {
+        self.find_name(0, given, names)?;
+        self.find_name(1, family, names)
     }
 
     #[inline]
-    fn find_name(&self, number: usize, names: &mut ShortNames) -> Usual {
+    fn find_name(&self, number: usize, slot: usize, names: &mut ShortNames) -> Usual {
+        if let Some(slot) = self.parts.bytes.get(slot..).and_then(<[u8]>::first_chunk::<SLOT_NAMES>)
+            && usize::from(slot[0] & !OWN_SLUG) < SLOT_NAMES
+        {
+            return names.set_slot(number, slot);
+        }
+        self.find_far_name(number, names)
+    }
+
+    /// Sets a name that does not stand in a slot, if it is short.
+    #[inline(never)]
+    fn find_far_name(&self, number: usize, names: &mut ShortNames) -> Usual {
         let Some(name) = self.schema.names.get(number)? else {
             names.set_none(number);
             return Some(());
         };
-        let code = name.code.read(self.bytes)?;
-        let (Some(dictionary), Some(place)) = (&name.dictionary, code.checked_sub(1)) else {
-            let mut text = ShortText::new();
-            self.read_rare_name(name, &mut text)?;
-            return names.set_text(number, &text);
-        };
-        let slot = dictionary.slot_of::<SLOT_NAMES>(self.parts.bytes, place)?;
-        if usize::from(slot[0] & !OWN_SLUG) < SLOT_NAMES {
-            return names.set_slot(number, slot);
+        match (&name.dictionary, name.code.read(self.bytes)?.checked_sub(1)) {
+            (Some(dictionary), Some(place)) => {
+                names.set_entry(number, dictionary.get(self.parts.bytes, place).ok()?)
+            }
+            _ => {
+                let mut text = ShortText::new();
+                self.read_rare_name(name, &mut text)?;
+                names.set_text(number, &text)
+            }
         }
-        names.set_entry(number, dictionary.get(self.parts.bytes, place).ok()?)
     }
 
     fn run_steps(

@@ -39,6 +39,7 @@ use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::Corrupt;
+use super::key_index::low_half;
 use packed::Packed;
 
 const HINT_SHIFT: u32 = 8;
@@ -89,8 +90,11 @@ pub(crate) struct Run {
 #[derive(Clone, Debug)]
 pub(crate) struct Runs {
     lines: Range<usize>,
+    line_count: u32,
     /// Hints, or marks.
     hints: Range<usize>,
+    /// Number of the last hint.
+    last_hint: u32,
     are_marked: bool,
     packed: Option<Packed>,
 }
@@ -127,7 +131,8 @@ impl Runs {
             _ => None,
         };
         let (lines, hints) = parts.ok_or_else(corrupt)?;
-        Ok(Self { lines, hints, are_marked: head.form == FORM_MARKED, packed })
+        let (line_count, last_hint) = (head.run_count.get(), head.hint_count.get().saturating_sub(1));
+        Ok(Self { lines, line_count, hints, last_hint, are_marked: head.form == FORM_MARKED, packed })
     }
 
     /// The run that holds an ordinal. O(1) expected, O(log runs) at worst.
@@ -138,15 +143,21 @@ impl Runs {
             return self.of_marked(segment, ordinal).ok_or_else(none);
         }
         let (first, last) = self.hinted(segment, ordinal).ok_or_else(none)?;
-        let line = |at: usize| self.line(segment, at);
-        if last <= first + 1 {
-            // Nearly always: one run, or two, of which the start of the second tells without a guess which it is.
-            let is_second = usize::from(line(last).ok_or_else(none)?.start.get() <= ordinal) & (last - first);
-            return line(first + is_second).map(Line::run).ok_or_else(none);
+        // Nearly always: one run, or two, of which the start of the second tells without a guess which it is.
+        if last.wrapping_sub(first) <= 1 {
+            let is_second = u32::from(self.line(segment, last).ok_or_else(none)?.start.get() <= ordinal);
+            let at = first.wrapping_add(is_second & last.wrapping_sub(first));
+            return self.line(segment, at).map(Line::run).ok_or_else(none);
         }
-        let lines = self.lines(segment).and_then(|lines| lines.get(first..=last)).ok_or_else(none)?;
+        self.of_many(segment, ordinal, (first, last)).ok_or_else(none)
+    }
+
+    /// Finds it among several lines.
+    #[inline(never)]
+    fn of_many(&self, segment: &[u8], ordinal: u32, (first, last): (u32, u32)) -> Option<Run> {
+        let lines = self.lines(segment)?.get(first as usize..=last as usize)?;
         let behind = lines.partition_point(|line| line.start.get() <= ordinal);
-        behind.checked_sub(1).and_then(|at| lines.get(at)).map(Line::run).ok_or_else(none)
+        lines.get(behind.checked_sub(1)?).map(Line::run)
     }
 
     /// Apart, so that what most segments do stays short.
@@ -158,22 +169,33 @@ impl Runs {
 
     /// The first and the last line that may hold an ordinal.
     #[inline]
-    fn hinted(&self, segment: &[u8], ordinal: u32) -> Option<(usize, usize)> {
-        let hints =
-            segment.get(self.hints.clone())?.get((ordinal >> HINT_SHIFT) as usize * size_of::<U32>()..)?;
-        let hint = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes) as usize;
-        let first = hint(hints.first_chunk()?);
-        let last = match hints.get(size_of::<U32>()..)?.first_chunk() {
-            Some(next) => hint(next),
-            None => (self.lines.len() / size_of::<Line>()).checked_sub(1)?,
-        };
-        (first <= last).then_some((first, last))
+    fn hinted(&self, segment: &[u8], ordinal: u32) -> Option<(u32, u32)> {
+        let hint = ordinal >> HINT_SHIFT;
+        // Below the end of the hints, which was checked, so it does not wrap.
+        let hints = segment.get(self.hints.start.wrapping_add(hint as usize * size_of::<U32>())..)?;
+        if hint >= self.last_hint {
+            return self.last_hinted(hints, hint);
+        }
+        // Both at once: this one and the next.
+        let both = u64::from_le_bytes(*hints.first_chunk()?);
+        Some((low_half(both), low_half(both >> u32::BITS)))
+    }
+
+    /// The last hint has none behind it.
+    #[cold]
+    fn last_hinted(&self, hints: &[u8], hint: u32) -> Option<(u32, u32)> {
+        let first = u32::from_le_bytes(*hints.first_chunk()?);
+        let last = self.line_count.checked_sub(1)?;
+        (hint == self.last_hint && self.hints.len() > 0).then_some((first, last))
     }
 
     #[inline]
-    fn line<'a>(&self, segment: &'a [u8], at: usize) -> Option<&'a Line> {
-        let lines = segment.get(self.lines.clone())?;
-        Some(Line::ref_from_prefix(lines.get(at.checked_mul(size_of::<Line>())?..)?).ok()?.0)
+    fn line<'a>(&self, segment: &'a [u8], at: u32) -> Option<&'a Line> {
+        if at >= self.line_count {
+            return None;
+        }
+        let place = self.lines.start.wrapping_add(at as usize * size_of::<Line>());
+        Some(Line::ref_from_prefix(segment.get(place..)?).ok()?.0)
     }
 
     /// The line at `place`, where rows name it.

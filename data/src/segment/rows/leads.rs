@@ -1,0 +1,90 @@
+//! [`Leads`]: what the row of a person leads to, found without reading any of it.
+//!
+//! A look-up by address puts the primary address together from two names and a domain, each in a line of memory of its
+//! own. Where those stand is worked out once: a batch asks for all of them first and comes back when they are here.
+
+use persondb_protocol::Prefetch;
+
+use super::{Codec, RowRef};
+use crate::segment::Parts;
+use crate::segment::column::dictionary::{SLOT_DOMAINS, SLOT_NAMES};
+
+/// Beyond any segment: a name that stands in no slot.
+const NO_SLOT: usize = usize::MAX;
+
+/// Where the primary address of a person comes from, if that is a template over the names and a domain of the tenant.
+///
+/// Filled in place and read where it stands: a copy reads wider words than were written, and waits for them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leads {
+    /// Where in the segment the slots of given and family name begin.
+    pub(super) names: [usize; 2],
+    /// Where that of the domain begins.
+    pub(super) domain: usize,
+    /// Code of the template of the local part; 0 where the address stands in the tail.
+    pub(super) template: u64,
+    /// Whose.
+    pub(crate) ordinal: u32,
+}
+
+impl Leads {
+    /// They lead nowhere.
+    pub(crate) const NONE: Self =
+        Self { names: [NO_SLOT; 2], domain: NO_SLOT, template: 0, ordinal: u32::MAX };
+
+    /// The row that they are of.
+    #[inline]
+    pub(crate) fn row<'a>(&self, parts: Parts<'a>) -> Option<RowRef<'a>> {
+        RowRef::find(parts, self.ordinal)
+    }
+}
+
+impl<'a> RowRef<'a> {
+    /// Where the primary address comes from; nowhere if it is stored otherwise.
+    #[inline]
+    pub(crate) fn leads(&self) -> Leads {
+        let mut leads = Leads::NONE;
+        let _ = self.find_leads(&mut leads);
+        leads
+    }
+
+    /// Makes `out` where the primary address comes from; `None`, and whatever in `out`, if it is stored otherwise.
+    #[inline]
+    pub(crate) fn find_leads(&self, out: &mut Leads) -> Option<()> {
+        let email = self.schema.columns.get(usize::from(self.schema.email?))?;
+        let Codec::Address { template_width, template_mask, .. } = &email.codec else { return None };
+        let code = email.code.read(self.bytes)?;
+        let place = u64::from(self.run().ok()?.first_domain).wrapping_add(code.wrapping_shr(*template_width));
+        out.domain = self.parts.view.mail_domains.slot_place::<SLOT_DOMAINS>(place)?;
+        out.template = code & template_mask;
+        out.names[0] = self.name_slot(0);
+        out.names[1] = self.name_slot(1);
+        out.ordinal = self.ordinal;
+        Some(())
+    }
+
+    /// Where in the segment the slot of given (0) or family name (1) begins; beyond it where the name stands in none.
+    #[inline]
+    pub(super) fn name_slot(&self, number: usize) -> usize {
+        let Some(Some(name)) = self.schema.names.get(number) else { return NO_SLOT };
+        let (Some(dictionary), Some(code)) = (&name.dictionary, name.code.read(self.bytes)) else {
+            return NO_SLOT;
+        };
+        // Code 0, which is for names in the tail, becomes one that no dictionary has.
+        dictionary.slot_place::<SLOT_NAMES>(code.wrapping_sub(1)).unwrap_or(NO_SLOT)
+    }
+
+    /// Asks for what the leads lead to.
+    #[inline]
+    pub(crate) fn ask_for(&self, leads: &Leads, segment: &impl Prefetch) -> Option<()> {
+        let [given, family] = leads.names;
+        segment.prefetch(given);
+        segment.prefetch(family);
+        segment.prefetch(leads.domain);
+        let email = self.schema.columns.get(usize::from(self.schema.email?))?;
+        if given == NO_SLOT || family == NO_SLOT || email.codec.has_part(leads.template) {
+            segment.prefetch(self.parts.view.tails.start.wrapping_add(self.tail_start().ok()?));
+        }
+        Some(())
+    }
+}
