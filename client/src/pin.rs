@@ -63,12 +63,7 @@ impl Pin {
             return;
         };
         mapped.segment.get_many(addresses, Scope::Everywhere, |place, hits| {
-            let lookup = match hits {
-                Ok(hits) => Lookup::from_hits(mapped.generation(), hits),
-                Err(error) => Lookup::Unavailable(error.into()),
-            };
-            self.count(&lookup);
-            visit(place, lookup);
+            visit(place, self.mapped_answer(mapped, hits));
         });
     }
 
@@ -227,12 +222,23 @@ impl Pin {
         mapped: &'p Mapped,
         read: impl FnOnce(&'p Segment<SegmentMap>) -> Result<Hits<'p>, LookupError>,
     ) -> Lookup<'p> {
-        let lookup = match read(&mapped.segment) {
-            Ok(hits) => Lookup::from_hits(mapped.generation(), hits),
-            Err(error) => Lookup::Unavailable(error.into()),
-        };
-        self.count(&lookup);
-        lookup
+        self.mapped_answer(mapped, read(&mapped.segment))
+    }
+
+    /// The answer of a mapped segment, counted. It is made last, where it stays: a copy of it would be waited for.
+    #[inline]
+    fn mapped_answer<'p>(&'p self, mapped: &'p Mapped, hits: Result<Hits<'p>, LookupError>) -> Lookup<'p> {
+        match hits {
+            Ok(hits) => {
+                self.hold.cells.count(if hits.is_empty() { Outcome::Absent } else { Outcome::Found });
+                Lookup::from_hits(mapped.generation(), hits)
+            }
+            Err(error) => {
+                let unavailable = Unavailable::from(error);
+                self.hold.cells.count(Outcome::Unavailable(unavailable.reason));
+                Lookup::Unavailable(unavailable)
+            }
+        }
     }
 
     #[inline]

@@ -15,7 +15,7 @@ use crate::normalize::{AddressKey, KeyBuffer, UsualKey, address_key};
 /// Keys that are under way together: more do not fit the core's miss buffers several times over.
 const BATCH_SIZE: usize = 32;
 
-/// One key of a batch on its way.
+/// A key on its way.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     /// Others than usual addresses are looked up when it is their turn.
@@ -24,6 +24,22 @@ struct Asked {
     probe: Probe,
     /// Of the first candidate.
     leads: Leads,
+}
+
+impl Asked {
+    const NOTHING: Self = Self { key: UsualKey::new(), hash: 0, probe: Probe::NONE, leads: Leads::NONE };
+}
+
+/// What a first look says of a key. It goes through a register to where the answer is made; the answer itself, on its
+/// way through memory, would be read by wider words than it was written, and waited for.
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    /// It is the primary address of one person, with this schema, and nobody else's.
+    Primary { schema: u16, ordinal: u32 },
+    /// Nobody has it.
+    Nobody,
+    /// More than a look is needed.
+    NotYet,
 }
 
 impl<B: Prefetch> Segment<B> {
@@ -37,14 +53,29 @@ impl<B: Prefetch> Segment<B> {
     /// [`LookupError`]: corrupt bytes, or too many candidates.
     #[inline]
     pub fn get(&self, address: &str, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
-        match UsualKey::new().fill(address) {
-            Some(key) => self.get_key(&key, scope),
-            None => self.get_unusual(address, scope),
+        match self.look_up(address, scope) {
+            Known::Primary { schema, ordinal } => Ok(self.primary(schema, ordinal)),
+            Known::Nobody => Ok(Hits::default()),
+            Known::NotYet => self.get_any(address, scope),
         }
     }
 
-    /// [`Self::get`] for what is no usual address, if it is one at all.
-    fn get_unusual(&self, address: &str, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
+    /// What a first look says of an address.
+    #[inline(never)]
+    fn look_up(&self, address: &str, scope: Scope<'_>) -> Known {
+        let mut key = UsualKey::new();
+        let Some(key) = key.fill(address) else { return Known::NotYet };
+        let hash = self.view.hasher.address(key.bytes());
+        self.ask_for_lines(&self.view.address_index, hash);
+        let probe = self.probe(hash);
+        let mut leads = Leads::NONE;
+        self.find_leads(&probe, &mut leads);
+        self.known(&key, &probe, &leads, scope)
+    }
+
+    /// [`Self::get`] for any address, usual or not.
+    #[inline(never)]
+    fn get_any(&self, address: &str, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
         let mut buffer = KeyBuffer::new();
         match address_key(address, &mut buffer) {
             Some(key) => self.get_key(&key, scope),
@@ -61,11 +92,10 @@ impl<B: Prefetch> Segment<B> {
         let hash = self.view.hasher.address(key.bytes());
         self.ask_for_lines(&self.view.address_index, hash);
         let probe = self.probe(hash);
-        let mut leads = Leads::NONE;
-        if let Some(row) = probe.first().and_then(|ordinal| RowRef::find(self.parts(), ordinal)) {
-            let _ = row.find_leads(&mut leads);
+        if probe.is_absent() && !self.parts().may_be_looser(key) {
+            return Ok(Hits::default());
         }
-        self.answer(key, hash, &probe, &leads, scope)
+        self.compare_all(key, hash, &probe, scope)
     }
 
     /// [`Self::get`] for each of the addresses, in their order: `visit` is called with the place of each and
@@ -77,8 +107,7 @@ impl<B: Prefetch> Segment<B> {
         scope: Scope<'_>,
         mut visit: impl FnMut(usize, Result<Hits<'s>, LookupError>),
     ) {
-        let mut asked =
-            [Asked { key: UsualKey::new(), hash: 0, probe: Probe::NONE, leads: Leads::NONE }; BATCH_SIZE];
+        let mut asked = [Asked::NOTHING; BATCH_SIZE];
         for (number, batch) in addresses.chunks(BATCH_SIZE).enumerate() {
             let asked = &mut asked[..batch.len()];
             for (address, asked) in batch.iter().zip(&mut *asked) {
@@ -93,12 +122,25 @@ impl<B: Prefetch> Segment<B> {
                 self.ask_for_parts(&asked.probe, &mut asked.leads);
             }
             for (place, (address, asked)) in batch.iter().zip(&*asked).enumerate() {
-                let answer = match asked.key.key() {
-                    Some(key) => self.answer(&key, asked.hash, &asked.probe, &asked.leads, scope),
-                    None => self.get_unusual(address.as_ref(), scope),
+                let known = match asked.key.key() {
+                    Some(key) => self.known(&key, &asked.probe, &asked.leads, scope),
+                    None => Known::NotYet,
+                };
+                let answer = match known {
+                    Known::Primary { schema, ordinal } => Ok(self.primary(schema, ordinal)),
+                    Known::Nobody => Ok(Hits::default()),
+                    Known::NotYet => self.compare_asked(address.as_ref(), scope, asked),
                 };
                 visit(number * BATCH_SIZE + place, answer);
             }
+        }
+    }
+
+    #[inline(never)]
+    fn compare_asked(&self, address: &str, scope: Scope<'_>, asked: &Asked) -> Result<Hits<'_>, LookupError> {
+        match asked.key.key() {
+            Some(key) => self.compare_all(&key, asked.hash, &asked.probe, scope),
+            None => self.get_any(address, scope),
         }
     }
 
@@ -146,6 +188,16 @@ impl<B: Prefetch> Segment<B> {
         self.bytes.prefetch(view.tail_offsets.start.wrapping_add(super::tails::line_offset(ordinal)));
     }
 
+    /// Makes `leads` those of the first candidate.
+    #[expect(clippy::inline_always, reason = "as `known`")]
+    #[inline(always)]
+    fn find_leads(&self, probe: &Probe, leads: &mut Leads) {
+        if let Some(row) = probe.first().and_then(|ordinal| RowRef::find(self.parts(), ordinal)) {
+            // What is not as usual leads nowhere.
+            let _ = row.find_leads(leads);
+        }
+    }
+
     /// Asks for what the answers are made of: by now their rows are here. Makes `leads` those of the first candidate.
     #[inline]
     pub(crate) fn ask_for_parts(&self, probe: &Probe, leads: &mut Leads) {
@@ -179,16 +231,33 @@ impl<B: Prefetch> Segment<B> {
         leads: &Leads,
         scope: Scope<'_>,
     ) -> Result<Hits<'_>, LookupError> {
+        match self.known(key, probe, leads, scope) {
+            Known::Primary { schema, ordinal } => Ok(self.primary(schema, ordinal)),
+            Known::Nobody => Ok(Hits::default()),
+            Known::NotYet => self.compare_all(key, hash, probe, scope),
+        }
+    }
+
+    /// What a first look says of a key that was probed.
+    #[expect(clippy::inline_always, reason = "the calls took a tenth of a look-up's instructions")]
+    #[inline(always)]
+    fn known(&self, key: &AddressKey<'_>, probe: &Probe, leads: &Leads, scope: Scope<'_>) -> Known {
         if probe.is_absent() && !self.parts().may_be_looser(key) {
-            return Ok(Hits::default());
+            return Known::Nobody;
         }
         if probe.is_sole()
             && matches!(scope, Scope::Everywhere)
-            && let Some(person) = PersonRef::of_usual_primary(self.parts(), leads, key)
+            && let Some(schema) = PersonRef::schema_of_primary(self.parts(), leads, key)
         {
-            return Ok(Hits::of_one(Hit { person, matched: Matched::Primary }));
+            return Known::Primary { schema, ordinal: leads.ordinal };
         }
-        self.compare_all(key, hash, probe, scope)
+        Known::NotYet
+    }
+
+    #[inline]
+    fn primary(&self, schema: u16, ordinal: u32) -> Hits<'_> {
+        let person = PersonRef::from_parts(self.parts(), ordinal, schema);
+        Hits::of_one(Hit { person, matched: Matched::Primary })
     }
 
     /// Compares the candidates with the key, and tries looser keys where nobody has it.

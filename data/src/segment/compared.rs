@@ -18,10 +18,10 @@ pub(super) enum FirstLook {
 }
 
 impl<'a> PersonRef<'a> {
-    /// The person whose leads these are, if this is their primary address and as usual: nearly every look-up that finds
-    /// somebody ends here.
+    /// The schema of the person whose leads these are, if this is their primary address and as usual: nearly every look-up
+    /// that finds somebody ends here.
     #[inline]
-    pub(super) fn of_usual_primary(parts: Parts<'a>, leads: &Leads, key: &AddressKey<'_>) -> Option<Self> {
+    pub(super) fn schema_of_primary(parts: Parts<'a>, leads: &Leads, key: &AddressKey<'_>) -> Option<u16> {
         let row = leads.row(parts)?;
         let of = (parts.view.number, leads.ordinal);
         let is_primary = last_values::keep(
@@ -29,7 +29,7 @@ impl<'a> PersonRef<'a> {
             |names, email| row.short_email(leads, names, email),
             |email| equals_key(email, key),
         );
-        (is_primary == Some(true)).then(|| Self::of_row(&row))
+        (is_primary == Some(true)).then(|| row.schema_number())
     }
 
     /// Opens the person with this ordinal and tells what the address is to them, as far as it can be told

@@ -28,16 +28,35 @@ pub struct Hits<'a> {
     /// None before the first of them.
     parts: Option<Parts<'a>>,
     people: SmallVec<[Met; 2]>,
-    cut: bool,
+    /// 1 where there are more. As wide as it is copied.
+    cut: u64,
 }
 
-/// What tells a [`Hit`] apart in its segment.
+/// What tells a [`Hit`] apart in its segment, in one word: a processor waits for a read that spans several writes.
+///
+/// ```text
+/// ordinal, 32 bits · schema, 16 · matched, 8
+/// ```
 #[derive(Clone, Copy, Debug)]
-struct Met {
-    ordinal: u32,
-    schema: u16,
-    matched: Matched,
-}
+struct Met(u64);
+
+/// In the order of their numbers.
+const MATCHES: [Matched; 7] = [
+    Matched::Primary,
+    Matched::Alias,
+    Matched::Subaddress,
+    Matched::Dots,
+    Matched::PersonalKnown,
+    Matched::PersonId,
+    Matched::Name,
+];
+const _: () = {
+    let mut number = 0;
+    while number < MATCHES.len() {
+        assert!(MATCHES[number] as usize == number);
+        number += 1;
+    }
+};
 
 /// Iterator over [`Hits`].
 #[derive(Clone, Debug)]
@@ -79,21 +98,20 @@ impl<'a> Hits<'a> {
     #[inline]
     #[must_use]
     pub fn is_shared(&self) -> bool {
-        self.cut || self.people.len() > 1
+        self.cut != 0 || self.people.len() > 1
     }
 
     /// Whose list was cut before anybody was on it: too many share the key to tell who they are.
     pub(crate) fn of_too_many() -> Self {
-        Self { cut: true, ..Self::default() }
+        Self { cut: 1, ..Self::default() }
     }
 
     /// One person.
     #[inline]
     pub(super) fn of_one(hit: Hit<'a>) -> Self {
         let (parts, met) = Met::of(hit);
-        let mut people = SmallVec::new();
-        people.push(met);
-        Self { parts: Some(parts), people, cut: false }
+        // Made whole, so that it need not go through memory.
+        Self { parts: Some(parts), people: SmallVec::from_buf_and_len([met; 2], 1), cut: 0 }
     }
 
     /// Keeps those who are wanted.
@@ -118,16 +136,16 @@ impl<'a> Hits<'a> {
     pub(super) fn push(&mut self, hit: Hit<'a>) {
         let (parts, met) = Met::of(hit);
         self.parts = Some(parts);
-        if self.people.iter().any(|known| known.ordinal == met.ordinal) {
+        if self.people.iter().any(|known| known.ordinal() == met.ordinal()) {
             return;
         }
         if self.people.len() < HITS_MAX {
             self.people.push(met);
             return;
         }
-        self.cut = true;
-        let weakest = self.people.iter_mut().max_by_key(|known| known.matched);
-        if let Some(weakest) = weakest.filter(|weakest| weakest.matched > met.matched) {
+        self.cut = 1;
+        let weakest = self.people.iter_mut().max_by_key(|known| known.matched());
+        if let Some(weakest) = weakest.filter(|weakest| weakest.matched() > met.matched()) {
             *weakest = met;
         }
     }
@@ -135,13 +153,13 @@ impl<'a> Hits<'a> {
     /// Puts the strongest match first.
     pub(super) fn sort(&mut self) {
         if self.people.len() > 1 {
-            self.people.sort_by_key(|met| (met.matched, met.ordinal));
+            self.people.sort_by_key(|met| (met.matched(), met.ordinal()));
         }
     }
 
     /// Keeps the first so many.
     pub(super) fn cut_to(&mut self, limit: usize) {
-        self.cut |= self.people.len() > limit;
+        self.cut |= u64::from(self.people.len() > limit);
         self.people.truncate(limit);
     }
 }
@@ -150,12 +168,23 @@ impl Met {
     #[inline]
     fn of(hit: Hit<'_>) -> (Parts<'_>, Self) {
         let (parts, ordinal, schema) = hit.person.into_parts();
-        (parts, Self { ordinal, schema, matched: hit.matched })
+        (parts, Self(u64::from(ordinal) | u64::from(schema) << 32 | (hit.matched as u64) << 48))
     }
 
     #[inline]
     fn hit(self, parts: Parts<'_>) -> Hit<'_> {
-        Hit { person: PersonRef::from_parts(parts, self.ordinal, self.schema), matched: self.matched }
+        let schema = (self.0 >> 32 & u64::from(u16::MAX)) as u16;
+        Hit { person: PersonRef::from_parts(parts, self.ordinal(), schema), matched: self.matched() }
+    }
+
+    #[inline]
+    fn ordinal(self) -> u32 {
+        (self.0 & u64::from(u32::MAX)) as u32
+    }
+
+    #[inline]
+    fn matched(self) -> Matched {
+        MATCHES.get((self.0 >> 48) as usize).copied().unwrap_or(Matched::Name)
     }
 }
 

@@ -3,7 +3,6 @@
 use smallvec::SmallVec;
 
 use super::explain::{Kind, Part, Parts};
-use super::shape::Shape;
 use super::short::Step;
 use super::template::{SOURCE_COUNT, Sources};
 use crate::segment::Corrupt;
@@ -67,8 +66,6 @@ pub(super) struct Template {
     pub(super) has_remainder: bool,
     /// The short way, if it can go it.
     pub(super) steps: Option<Box<[Step]>>,
-    /// The shortest way, if it can go it.
-    pub(super) shape: Option<Shape>,
 }
 
 impl Template {
@@ -105,8 +102,8 @@ impl Template {
             return Err(Corrupt::new("template of more than 12 pieces"));
         }
         let has_remainder = pieces.iter().any(|piece| matches!(piece, Piece::Digits(_) | Piece::Text));
-        let (shape, steps) = (Shape::of(&pieces), Step::of(&pieces));
-        Ok(Self { text: text.into(), has_remainder, steps, shape, pieces })
+        let steps = Step::of(&pieces);
+        Ok(Self { text: text.into(), has_remainder, steps, pieces })
     }
 
     /// Whether the template renders `value` and nothing remains: names and literals only.

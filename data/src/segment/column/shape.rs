@@ -38,6 +38,8 @@ pub(crate) struct Shape {
     first: Part,
     second: Part,
     digits: u8,
+    /// Whether there is one.
+    is_any: bool,
 }
 
 /// The same in all values.
@@ -59,17 +61,21 @@ struct Part {
 }
 
 impl Shape {
+    /// That of a template that has none.
+    pub(super) const NONE: Self = Self {
+        before: Literal::NONE,
+        between: Literal::NONE,
+        behind: Literal::NONE,
+        first: Part::NONE,
+        second: Part::NONE,
+        digits: 0,
+        is_any: false,
+    };
+
     /// The fixed form of a template; `None` where it does not fit.
     pub(super) fn of(pieces: &[Piece]) -> Option<Self> {
         let names = u8::try_from(SOURCE_COUNT / 2).ok()?;
-        let mut shape = Self {
-            before: Literal::NONE,
-            between: Literal::NONE,
-            behind: Literal::NONE,
-            first: Part::NONE,
-            second: Part::NONE,
-            digits: 0,
-        };
+        let mut shape = Self { is_any: true, ..Self::NONE };
         let mut name_count = 0;
         for piece in pieces {
             let is_at_end = shape.digits > 0 || shape.behind.size > 0;
@@ -92,6 +98,12 @@ impl Shape {
             }
         }
         Some(shape)
+    }
+
+    /// Whether the template has one.
+    #[inline]
+    pub(super) fn is_any(&self) -> bool {
+        self.is_any
     }
 
     /// Whether these names tell the value.

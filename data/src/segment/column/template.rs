@@ -75,6 +75,8 @@ pub(crate) trait TextStore {
 pub(crate) struct TemplateSet {
     /// The template of code 1 first.
     templates: Vec<Template>,
+    /// Their fixed forms, side by side.
+    shapes: Vec<Shape>,
     /// Codes by the hash of the template's text, 0 where free; the next slot when one is taken.
     slots: Box<[u8]>,
 }
@@ -100,12 +102,13 @@ impl TemplateSet {
     }
 
     fn new(templates: Vec<Template>) -> Self {
-        let mut set = Self { templates: Vec::new(), slots: vec![0; SLOT_COUNT].into() };
+        let mut set = Self { templates: Vec::new(), shapes: Vec::new(), slots: vec![0; SLOT_COUNT].into() };
         for (template, code) in templates.into_iter().zip(1..=u8::MAX) {
             // Of equal texts, which only strange bytes have, the first is the one that is found.
             if let Err(slot) = set.slot(template.text.as_bytes()) {
                 set.slots[slot] = code;
             }
+            set.shapes.push(Shape::of(&template.pieces).unwrap_or(Shape::NONE));
             set.templates.push(template);
         }
         set
@@ -217,8 +220,9 @@ impl TemplateSet {
     /// The fixed form of the template; `None` where it has none.
     #[inline]
     pub(crate) fn shape(&self, code: u64) -> Option<&Shape> {
-        let at = usize::try_from(code).ok()?.checked_sub(1)?;
-        self.templates.get(at)?.shape.as_ref()
+        // Code 0 becomes one that there is not.
+        let shape = self.shapes.get(usize::try_from(code.wrapping_sub(1)).ok()?)?;
+        shape.is_any().then_some(shape)
     }
 
     /// Whether the template is given name, blank, family name.

@@ -5,7 +5,7 @@
 
 use persondb_protocol::Prefetch;
 
-use super::{Codec, RowRef};
+use super::{RowRef, has_remainder};
 use crate::segment::Parts;
 use crate::segment::column::dictionary::{SLOT_DOMAINS, SLOT_NAMES};
 
@@ -49,14 +49,15 @@ impl<'a> RowRef<'a> {
     }
 
     /// Makes `out` where the primary address comes from; `None`, and whatever in `out`, if it is stored otherwise.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "with it the row stays in registers")]
+    #[inline(always)]
     pub(crate) fn find_leads(&self, out: &mut Leads) -> Option<()> {
-        let email = self.schema.columns.get(usize::from(self.schema.email?))?;
-        let Codec::Address { template_width, template_mask, .. } = &email.codec else { return None };
-        let code = email.code.read(self.bytes)?;
-        let place = u64::from(self.run().ok()?.first_domain).wrapping_add(code.wrapping_shr(*template_width));
+        let address = self.schema.address.as_ref()?;
+        let code = address.code.read(self.bytes)?;
+        let domain = code.wrapping_shr(address.template_width);
+        let place = u64::from(self.find_run().ok()?.first_domain).wrapping_add(domain);
         out.domain = self.parts.view.mail_domains.slot_place::<SLOT_DOMAINS>(place)?;
-        out.template = code & template_mask;
+        out.template = code & address.template_mask;
         out.names[0] = self.name_slot(0);
         out.names[1] = self.name_slot(1);
         out.ordinal = self.ordinal;
@@ -64,7 +65,8 @@ impl<'a> RowRef<'a> {
     }
 
     /// Where in the segment the slot of given (0) or family name (1) begins; beyond it where the name stands in none.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as `find_leads`")]
+    #[inline(always)]
     pub(super) fn name_slot(&self, number: usize) -> usize {
         let Some(Some(name)) = self.schema.names.get(number) else { return NO_SLOT };
         let (Some(dictionary), Some(code)) = (&name.dictionary, name.code.read(self.bytes)) else {
@@ -81,8 +83,8 @@ impl<'a> RowRef<'a> {
         segment.prefetch(given);
         segment.prefetch(family);
         segment.prefetch(leads.domain);
-        let email = self.schema.columns.get(usize::from(self.schema.email?))?;
-        if given == NO_SLOT || family == NO_SLOT || email.codec.has_part(leads.template) {
+        let templates = &self.schema.address.as_ref()?.templates;
+        if given == NO_SLOT || family == NO_SLOT || has_remainder(templates, leads.template) {
             segment.prefetch(self.parts.view.tails.start.wrapping_add(self.tail_start().ok()?));
         }
         Some(())

@@ -165,6 +165,8 @@ pub(crate) struct SchemaRow {
     names: [Option<Name>; NAME_COUNT],
     /// Column of the primary address.
     email: Option<u16>,
+    /// The same once more, where it is an address of a template and a domain.
+    address: Option<AddressColumn>,
     /// Other columns that addresses stand in.
     more_addresses: Vec<u16>,
     /// Columns that are asked for before all are read.
@@ -178,6 +180,17 @@ struct Name {
     code: Field,
     /// Where its values stand, unless text may follow them.
     dictionary: Option<Dictionary>,
+}
+
+/// The primary address, with the short way to it.
+#[derive(Debug)]
+struct AddressColumn {
+    number: usize,
+    code: Field,
+    templates: TemplateSet,
+    template_width: u32,
+    template_mask: u64,
+    text: TextCodec,
 }
 
 #[derive(Debug)]
@@ -272,6 +285,7 @@ impl Rows {
                 more_addresses: others.filter_map(|&place| at(Some(place))).collect(),
                 names: roles.names.map(|place| Name::of(at(place)?, &opened)),
                 email: at(roles.email),
+                address: at(roles.email).and_then(|number| AddressColumn::of(number, &opened)),
                 columns: opened,
                 by_place,
                 far: Vec::new(),
@@ -288,6 +302,17 @@ impl Rows {
             run: spec.run.map(inside).transpose()?,
             schemas,
         })
+    }
+}
+
+impl AddressColumn {
+    fn of(number: u16, columns: &[Column]) -> Option<Self> {
+        let number = usize::from(number);
+        let Column { code, codec, text, .. } = columns.get(number)?;
+        let Codec::Address { templates, template_width, template_mask } = codec else { return None };
+        let (templates, text) = (templates.clone(), text.clone());
+        let (template_width, template_mask) = (*template_width, *template_mask);
+        Some(Self { number, code: *code, templates, template_width, template_mask, text })
     }
 }
 

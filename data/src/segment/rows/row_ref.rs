@@ -65,13 +65,20 @@ impl<'a> RowRef<'a> {
         if let Some(run) = self.known_run.get() {
             return Ok(run);
         }
-        let view = self.parts.view;
-        let run = match view.rows.run {
-            None => view.runs.of(self.parts.bytes, self.ordinal)?,
-            Some(place) => view.runs.get(self.parts.bytes, field(self.bytes, place)?)?,
-        };
+        let run = self.find_run()?;
         self.known_run.set(Some(run));
         Ok(run)
+    }
+
+    /// [`Self::run`] for who asks once.
+    #[expect(clippy::inline_always, reason = "as `find`")]
+    #[inline(always)]
+    pub(super) fn find_run(&self) -> Result<Run, Corrupt> {
+        let view = self.parts.view;
+        match view.rows.run {
+            None => view.runs.of(self.parts.bytes, self.ordinal),
+            Some(place) => view.runs.get(self.parts.bytes, field(self.bytes, place)?),
+        }
     }
 
     /// Appends the value of the column at `place` in the file, as the bytes of UTF-8 that it should be.

@@ -17,14 +17,12 @@ impl<'a> RowRef<'a> {
     /// The primary address, if it is as usual. `leads` are those of this row.
     #[inline]
     pub(crate) fn short_email(&self, leads: &Leads, names: &mut ShortNames, out: &mut ShortText) -> Usual {
-        let number = usize::from(self.schema.email?);
-        let column = self.schema.columns.get(number)?;
-        let Codec::Address { templates, .. } = &column.codec else { return None };
+        let address = self.schema.address.as_ref()?;
         // Read before the names are, so that it comes while they do.
         let domain = self.parts.bytes.get(leads.domain..)?.first_chunk()?;
-        let template = (templates, leads.template);
-        let mut remainder = Remainder::Of(number);
-        self.put_together(&column.text, template, &mut remainder, leads.names, names, out)?;
+        let template = (&address.templates, leads.template);
+        let mut remainder = Remainder::Of(address.number);
+        self.put_together(&address.text, template, &mut remainder, leads.names, names, out)?;
         out.push_domain(domain)
     }
 
