@@ -77,11 +77,16 @@ pub(super) fn append_to(of: (u64, u32), out: &mut Vec<u8>) -> bool {
 /// Calls `read` with the names of this person, if they were kept, else with none.
 #[inline]
 pub(super) fn with_names<R>(of: (u64, u32), read: impl FnOnce(&mut ShortNames) -> R) -> R {
-    LAST.with_borrow_mut(
-        |last| {
-            if last.of == of { read(&mut last.names) } else { read(&mut ShortNames::unknown()) }
-        },
-    )
+    LAST.with_borrow_mut(|last| {
+        let mut unknown;
+        let names = if last.of == of {
+            &mut last.names
+        } else {
+            unknown = ShortNames::unknown();
+            &mut unknown
+        };
+        read(names)
+    })
 }
 
 /// Makes `out` the address of this person, if it was kept.

@@ -329,26 +329,35 @@ impl<'a> PersonRef<'a> {
         Ok(Cow::Owned(value))
     }
 
+    #[inline]
+    fn read_stored(&self, place: usize, out: &mut String) -> Result<(), Corrupt> {
+        match self.read_short(place, out) {
+            Some(()) => Ok(()),
+            None => self.read_long(place, out),
+        }
+    }
+
     /// Makes `out` a value that is made of names and as usual.
     #[inline]
     fn read_short(&self, place: usize, out: &mut String) -> Option<()> {
         let row = RowRef::find(self.parts, self.ordinal)?;
-        last_values::with_names((self.parts.view.number, self.ordinal), |names| {
-            if row.write_value(place, names, out).is_some() {
-                return Some(());
-            }
+        let of = (self.parts.view.number, self.ordinal);
+        last_values::with_names(of, |names| row.write_value(place, names, out))
+    }
+
+    /// Makes `out` any value.
+    #[inline(never)]
+    fn read_long(&self, place: usize, out: &mut String) -> Result<(), Corrupt> {
+        let row = self.row()?;
+        let of = (self.parts.view.number, self.ordinal);
+        let short = last_values::with_names(of, |names| {
             let mut short = ShortText::new();
             row.short_value(place, names, &mut short)?;
             short.read_to(out)
-        })
-    }
-
-    #[inline]
-    fn read_stored(&self, place: usize, out: &mut String) -> Result<(), Corrupt> {
-        if self.read_short(place, out).is_some() {
+        });
+        if short.is_some() {
             return Ok(());
         }
-        let row = self.row()?;
         let mut bytes = std::mem::take(out).into_bytes();
         bytes.clear();
         row.read(place, &mut bytes)?;

@@ -25,6 +25,8 @@ const _: () = assert!(slug::NAME_BYTES_MAX < ALL as usize);
 
 /// Bytes that most values fit; nearly all of the others fit two of them.
 const BLOCK: usize = 32;
+/// Bytes that nearly all addresses fit.
+const USUAL_MAX: usize = 48;
 
 /// A value under construction. Behind it are zeros up to two blocks, as far as nothing longer was put there.
 #[derive(Debug)]
@@ -100,7 +102,12 @@ impl ShortText {
     /// Makes `out` the same; `None` where it is not UTF-8.
     #[inline]
     pub(crate) fn read_to(&self, out: &mut String) -> Option<()> {
-        if self.size <= BLOCK { self.read_block::<BLOCK>(out) } else { self.read_block::<{ 2 * BLOCK }>(out) }
+        // Hardly any is longer, so that this is foreseen.
+        if self.size <= USUAL_MAX {
+            self.read_block::<USUAL_MAX>(out)
+        } else {
+            self.read_block::<{ 2 * BLOCK }>(out)
+        }
     }
 
     /// Nearly always the whole block is UTF-8: checked and copied as one, so that neither asks how long the value is.
