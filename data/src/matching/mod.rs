@@ -285,13 +285,13 @@ impl<'s, B: Prefetch> Matching<'s, '_, B> {
     fn look_up(&self, asked: &mut [Asked<'_>], all: &mut AllMet<'s>) -> Result<(), LookupError> {
         let segment = self.segment;
         for key in asked.iter_mut().filter_map(|asked| asked.key.as_mut()) {
-            segment.ask_for_parts(&key.probe, &mut key.leads);
+            segment.ask_for_parts(key.probe, &mut key.leads);
         }
         for asked in asked {
             let found = match &asked.key {
                 Some(key) => {
                     let scope = LookupScope::Everywhere;
-                    segment.answer(&key.key(), key.hash, &key.probe, &key.leads, scope)
+                    segment.answer(&key.key(), key.hash, key.probe, &key.leads, scope)
                 }
                 None => Ok(Hits::default()),
             };

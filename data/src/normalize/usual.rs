@@ -128,12 +128,14 @@ fn mark(chunk: [u8; STEP], start: usize, marks: &mut Marks) -> [u8; STEP] {
     let is = |bytes: u8x16, byte: u8| bytes.simd_eq(u8x16::splat(byte));
     let bits = |bytes: u8x16| u64::from(bytes.to_bitmask()) << start;
     let given = u8x16::new(chunk);
-    let lower = given | (among(given, b'A', b'Z') & u8x16::splat(0x20));
+    // The bit that makes lower case of a letter makes no other byte a letter.
+    let is_letter = among(given | u8x16::splat(0x20), b'a', b'z');
+    let lower = given | (is_letter & u8x16::splat(0x20));
     let (at, dot) = (is(lower, b'@'), is(lower, b'.'));
     let (hyphen, underscore, digit) = (is(lower, b'-'), is(lower, b'_'), among(lower, b'0', b'9'));
     // Hyphen, dot, slash and digits stand side by side.
     let marks_and_digits = among(lower, b'-', b'9') & !is(lower, b'/');
-    marks.usual |= bits(among(lower, b'a', b'z') | marks_and_digits | underscore | at);
+    marks.usual |= bits(is_letter | marks_and_digits | underscore | at);
     marks.at |= bits(at);
     marks.dot |= bits(dot);
     marks.hyphen |= bits(hyphen);

@@ -53,7 +53,11 @@ impl<B: Prefetch> Segment<B> {
     /// [`LookupError`]: corrupt bytes, or too many candidates.
     #[inline]
     pub fn get(&self, address: &str, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
-        match self.look_up(address, scope) {
+        let known = match scope {
+            Scope::Everywhere => self.look_up(address),
+            Scope::Tenant(_) => Known::NotYet,
+        };
+        match known {
             Known::Primary { schema, ordinal } => Ok(self.primary(schema, ordinal)),
             Known::Nobody => Ok(Hits::default()),
             Known::NotYet => self.get_any(address, scope),
@@ -62,15 +66,18 @@ impl<B: Prefetch> Segment<B> {
 
     /// What a first look says of an address.
     #[inline(never)]
-    fn look_up(&self, address: &str, scope: Scope<'_>) -> Known {
+    fn look_up(&self, address: &str) -> Known {
         let mut key = UsualKey::new();
         let Some(key) = key.fill(address) else { return Known::NotYet };
         let hash = self.view.hasher.address(key.bytes());
         self.ask_for_lines(&self.view.address_index, hash);
         let probe = self.probe(hash);
+        if probe.is_absent() && !self.parts().may_be_looser(&key) {
+            return Known::Nobody;
+        }
         let mut leads = Leads::NONE;
-        self.find_leads(&probe, &mut leads);
-        self.known(&key, &probe, &leads, scope)
+        self.find_leads(probe, &mut leads);
+        self.known(&key, probe, &leads, Scope::Everywhere)
     }
 
     /// [`Self::get`] for any address, usual or not.
@@ -95,7 +102,7 @@ impl<B: Prefetch> Segment<B> {
         if probe.is_absent() && !self.parts().may_be_looser(key) {
             return Ok(Hits::default());
         }
-        self.compare_all(key, hash, &probe, scope)
+        self.compare_all(key, hash, probe, scope)
     }
 
     /// [`Self::get`] for each of the addresses, in their order: `visit` is called with the place of each and
@@ -119,11 +126,11 @@ impl<B: Prefetch> Segment<B> {
                 }
             }
             for asked in &mut *asked {
-                self.ask_for_parts(&asked.probe, &mut asked.leads);
+                self.ask_for_parts(asked.probe, &mut asked.leads);
             }
             for (place, (address, asked)) in batch.iter().zip(&*asked).enumerate() {
                 let known = match asked.key.key() {
-                    Some(key) => self.known(&key, &asked.probe, &asked.leads, scope),
+                    Some(key) => self.known(&key, asked.probe, &asked.leads, scope),
                     None => Known::NotYet,
                 };
                 let answer = match known {
@@ -139,7 +146,7 @@ impl<B: Prefetch> Segment<B> {
     #[inline(never)]
     fn compare_asked(&self, address: &str, scope: Scope<'_>, asked: &Asked) -> Result<Hits<'_>, LookupError> {
         match asked.key.key() {
-            Some(key) => self.compare_all(&key, asked.hash, &asked.probe, scope),
+            Some(key) => self.compare_all(&key, asked.hash, asked.probe, scope),
             None => self.get_any(address, scope),
         }
     }
@@ -191,7 +198,7 @@ impl<B: Prefetch> Segment<B> {
     /// Makes `leads` those of the first candidate.
     #[expect(clippy::inline_always, reason = "as `known`")]
     #[inline(always)]
-    fn find_leads(&self, probe: &Probe, leads: &mut Leads) {
+    fn find_leads(&self, probe: Probe, leads: &mut Leads) {
         if let Some(row) = probe.first().and_then(|ordinal| RowRef::find(self.parts(), ordinal)) {
             // What is not as usual leads nowhere.
             let _ = row.find_leads(leads);
@@ -200,7 +207,7 @@ impl<B: Prefetch> Segment<B> {
 
     /// Asks for what the answers are made of: by now their rows are here. Makes `leads` those of the first candidate.
     #[inline]
-    pub(crate) fn ask_for_parts(&self, probe: &Probe, leads: &mut Leads) {
+    pub(crate) fn ask_for_parts(&self, probe: Probe, leads: &mut Leads) {
         *leads = Leads::NONE;
         let Some(ordinal) = probe.first() else { return };
         let _ = self.ask_for_parts_of(ordinal, leads);
@@ -227,7 +234,7 @@ impl<B: Prefetch> Segment<B> {
         &self,
         key: &AddressKey<'_>,
         hash: u64,
-        probe: &Probe,
+        probe: Probe,
         leads: &Leads,
         scope: Scope<'_>,
     ) -> Result<Hits<'_>, LookupError> {
@@ -241,7 +248,7 @@ impl<B: Prefetch> Segment<B> {
     /// What a first look says of a key that was probed.
     #[expect(clippy::inline_always, reason = "the calls took a tenth of a look-up's instructions")]
     #[inline(always)]
-    fn known(&self, key: &AddressKey<'_>, probe: &Probe, leads: &Leads, scope: Scope<'_>) -> Known {
+    fn known(&self, key: &AddressKey<'_>, probe: Probe, leads: &Leads, scope: Scope<'_>) -> Known {
         if probe.is_absent() && !self.parts().may_be_looser(key) {
             return Known::Nobody;
         }
@@ -265,7 +272,7 @@ impl<B: Prefetch> Segment<B> {
         &self,
         key: &AddressKey<'_>,
         hash: u64,
-        probe: &Probe,
+        probe: Probe,
         scope: Scope<'_>,
     ) -> Result<Hits<'_>, LookupError> {
         let parts = self.parts();

@@ -4,6 +4,7 @@ use persondb_protocol::answer::Matched;
 use persondb_protocol::control::PEOPLE_COUNT_MAX;
 use smallvec::SmallVec;
 
+use super::key_index::low_half;
 use super::{Corrupt, Parts, PersonRef};
 
 /// Most people in one answer: a mailbox that more people share is cut there.
@@ -173,18 +174,20 @@ impl Met {
 
     #[inline]
     fn hit(self, parts: Parts<'_>) -> Hit<'_> {
-        let schema = (self.0 >> 32 & u64::from(u16::MAX)) as u16;
+        let [.., first, second, _, _] = self.0.to_le_bytes();
+        let schema = u16::from_le_bytes([first, second]);
         Hit { person: PersonRef::from_parts(parts, self.ordinal(), schema), matched: self.matched() }
     }
 
     #[inline]
     fn ordinal(self) -> u32 {
-        (self.0 & u64::from(u32::MAX)) as u32
+        low_half(self.0)
     }
 
     #[inline]
     fn matched(self) -> Matched {
-        MATCHES.get((self.0 >> 48) as usize).copied().unwrap_or(Matched::Name)
+        let [.., number, _] = self.0.to_le_bytes();
+        MATCHES.get(usize::from(number)).copied().unwrap_or(Matched::Name)
     }
 }
 

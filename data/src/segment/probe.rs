@@ -25,33 +25,33 @@ impl Probe {
 
     /// The candidates, if these are all of them.
     #[inline]
-    pub(crate) fn all(&self) -> Option<impl Iterator<Item = u32>> {
+    pub(crate) fn all(self) -> Option<impl Iterator<Item = u32>> {
         (self.second != OTHERS)
             .then(|| [self.first, self.second].into_iter().filter(|&ordinal| ordinal != NOBODY))
     }
 
     /// The candidate that came first.
     #[inline]
-    pub(crate) fn first(&self) -> Option<u32> {
+    pub(crate) fn first(self) -> Option<u32> {
         Some(self.first).filter(|&ordinal| ordinal != NOBODY)
     }
 
     /// The candidate behind it.
     #[inline]
-    pub(crate) fn second(&self) -> Option<u32> {
+    pub(crate) fn second(self) -> Option<u32> {
         Some(self.second).filter(|&ordinal| ordinal < OTHERS)
     }
 
     /// Whether there is one candidate and no other.
     #[inline]
-    pub(crate) fn is_sole(&self) -> bool {
-        (self.second == NOBODY) & (self.first != NOBODY)
+    pub(crate) fn is_sole(self) -> bool {
+        self.second == NOBODY && self.first != NOBODY
     }
 
     /// Whether nobody has the key.
     #[inline]
-    pub(crate) fn is_absent(&self) -> bool {
-        (self.second == NOBODY) & (self.first == NOBODY)
+    pub(crate) fn is_absent(self) -> bool {
+        self.second == NOBODY && self.first == NOBODY
     }
 
     /// Adds a candidate; `None` where there is no more room.

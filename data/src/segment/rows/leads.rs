@@ -39,7 +39,7 @@ impl Leads {
     }
 }
 
-impl<'a> RowRef<'a> {
+impl RowRef<'_> {
     /// Where the primary address comes from; nowhere if it is stored otherwise.
     #[inline]
     pub(crate) fn leads(&self) -> Leads {

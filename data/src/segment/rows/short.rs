@@ -130,16 +130,14 @@ impl<'a> RowRef<'a> {
             names.set_none(number);
             return Some(());
         };
-        match (&name.dictionary, name.code.read(self.bytes)?.checked_sub(1)) {
-            (Some(dictionary), Some(place)) => {
-                names.set_entry(number, dictionary.get(self.parts.bytes, place).ok()?)
-            }
-            _ => {
-                let mut text = ShortText::new();
-                self.read_rare_name(name, &mut text)?;
-                names.set_text(number, &text)
-            }
+        if let (Some(dictionary), Some(place)) =
+            (&name.dictionary, name.code.read(self.bytes)?.checked_sub(1))
+        {
+            return names.set_entry(number, dictionary.get(self.parts.bytes, place).ok()?);
         }
+        let mut text = ShortText::new();
+        self.read_rare_name(name, &mut text)?;
+        names.set_text(number, &text)
     }
 
     fn run_steps(

@@ -186,7 +186,7 @@ impl Runs {
     fn last_hinted(&self, hints: &[u8], hint: u32) -> Option<(u32, u32)> {
         let first = u32::from_le_bytes(*hints.first_chunk()?);
         let last = self.line_count.checked_sub(1)?;
-        (hint == self.last_hint && self.hints.len() > 0).then_some((first, last))
+        (hint == self.last_hint && !self.hints.is_empty()).then_some((first, last))
     }
 
     #[inline]
