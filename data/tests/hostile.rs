@@ -13,8 +13,10 @@ use std::sync::OnceLock;
 
 use common::{Random, bytes_of};
 use persondb_data::input::InputSpec;
+use persondb_data::message::Message;
 use persondb_data::segment::{Scope, Segment};
 use persondb_protocol::layout::SectionKind;
+use persondb_protocol::matching::MatchOptions;
 
 impl Random {
     fn below(&mut self, end: usize) -> usize {
@@ -139,16 +141,28 @@ fn exercise(segment: &Segment<Vec<u8>>) {
         let _ = (person.read_email(&mut text), person.for_each_address(|_, _| Ok(())));
     }
     assert!(size < limit, "{size} bytes of values from a segment of {}", segment.bytes().len());
-    for address in [
+    let addresses = [
         "roe4@acme0.example",
         "roe7@mail.example",
         "also@acme0.example",
         "r.oe5+x@acme0.example",
         "absent@acme1.example",
-    ] {
+    ];
+    for address in addresses {
         let _ = segment.get(address, Scope::Everywhere).map(|hits| hits.len());
         let _ = segment.get(address, Scope::Tenant("t0")).map(|hits| hits.len());
     }
+    segment.get_many(&addresses, Scope::Everywhere, |_, hits| {
+        for hit in hits.iter().flatten() {
+            let _ = (hit.person.read_email(&mut text), hit.person.read_display_name(&mut text));
+        }
+    });
+    let message = Message {
+        from: Some("Roe4 Jürgen <stranger@nowhere.example>".into()),
+        recipients: addresses.iter().copied().map(Into::into).collect(),
+        ..Message::default()
+    };
+    let _ = segment.match_message(&message, &MatchOptions::default());
     let _ = segment.person("40007", Scope::Everywhere).map(|hits| hits.len());
     let _ = segment.by_name("t0", "Roe4 Jürgen", 10).map(|hits| hits.len());
     let _ = segment.by_name("t1", "Jane Roe102", 10).map(|hits| hits.len());
@@ -167,6 +181,19 @@ fn sections(bytes: &[u8]) -> Vec<(SectionKind, Range<usize>)> {
     entries
         .map(|e| (SectionKind::from_number(e.kind.get()).unwrap(), range(e.offset.get(), e.size.get())))
         .collect()
+}
+
+#[test]
+fn sections_that_say_the_greatest_numbers_are_errors_or_other_values() {
+    for bytes in segments() {
+        for (_, range) in sections(bytes) {
+            let mut greatest = bytes.clone();
+            greatest[range].fill(u8::MAX);
+            if let Ok(segment) = Segment::open(greatest) {
+                exercise(&segment);
+            }
+        }
+    }
 }
 
 #[test]

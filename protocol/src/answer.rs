@@ -118,6 +118,34 @@ pub enum Matched {
     Name,
 }
 
+impl Matched {
+    /// All of them, each at the place of its [number](Self::number).
+    pub const ALL: [Self; 7] = [
+        Self::Primary,
+        Self::Alias,
+        Self::Subaddress,
+        Self::Dots,
+        Self::PersonalKnown,
+        Self::PersonId,
+        Self::Name,
+    ];
+
+    /// Its number in this process; stronger matches have smaller ones.
+    #[inline]
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Primary => 0,
+            Self::Alias => 1,
+            Self::Subaddress => 2,
+            Self::Dots => 3,
+            Self::PersonalKnown => 4,
+            Self::PersonId => 5,
+            Self::Name => 6,
+        }
+    }
+}
+
 /// What kind of mailbox a record is.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize, JsonSchema,

@@ -1,5 +1,7 @@
 //! [`Hits`]: whom a look-up met.
 
+use std::fmt;
+
 use persondb_protocol::answer::Matched;
 use persondb_protocol::control::PEOPLE_COUNT_MAX;
 use smallvec::SmallVec;
@@ -38,26 +40,19 @@ pub struct Hits<'a> {
 /// ```text
 /// ordinal, 32 bits · schema, 16 · matched, 8
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Met(u64);
 
-/// In the order of their numbers.
-const MATCHES: [Matched; 7] = [
-    Matched::Primary,
-    Matched::Alias,
-    Matched::Subaddress,
-    Matched::Dots,
-    Matched::PersonalKnown,
-    Matched::PersonId,
-    Matched::Name,
-];
-const _: () = {
-    let mut number = 0;
-    while number < MATCHES.len() {
-        assert!(MATCHES[number] as usize == number);
-        number += 1;
+impl fmt::Debug for Met {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ordinal, schema, matched) = (self.ordinal(), self.schema(), self.matched());
+        f.debug_struct("Met")
+            .field("ordinal", &ordinal)
+            .field("schema", &schema)
+            .field("matched", &matched)
+            .finish()
     }
-};
+}
 
 /// Iterator over [`Hits`].
 #[derive(Clone, Debug)]
@@ -169,14 +164,24 @@ impl Met {
     #[inline]
     fn of(hit: Hit<'_>) -> (Parts<'_>, Self) {
         let (parts, ordinal, schema) = hit.person.into_parts();
-        (parts, Self(u64::from(ordinal) | u64::from(schema) << 32 | (hit.matched as u64) << 48))
+        (parts, Self::new(ordinal, schema, hit.matched))
     }
 
     #[inline]
     fn hit(self, parts: Parts<'_>) -> Hit<'_> {
+        let person = PersonRef::from_parts(parts, self.ordinal(), self.schema());
+        Hit { person, matched: self.matched() }
+    }
+
+    #[inline]
+    fn new(ordinal: u32, schema: u16, matched: Matched) -> Self {
+        Self(u64::from(ordinal) | u64::from(schema) << 32 | u64::from(matched.number()) << 48)
+    }
+
+    #[inline]
+    fn schema(self) -> u16 {
         let [.., first, second, _, _] = self.0.to_le_bytes();
-        let schema = u16::from_le_bytes([first, second]);
-        Hit { person: PersonRef::from_parts(parts, self.ordinal(), schema), matched: self.matched() }
+        u16::from_le_bytes([first, second])
     }
 
     #[inline]
@@ -187,7 +192,7 @@ impl Met {
     #[inline]
     fn matched(self) -> Matched {
         let [.., number, _] = self.0.to_le_bytes();
-        MATCHES.get(usize::from(number)).copied().unwrap_or(Matched::Name)
+        Matched::ALL.get(usize::from(number)).copied().unwrap_or(Matched::Name)
     }
 }
 
@@ -214,3 +219,23 @@ impl<'a> Iterator for HitsIter<'_, 'a> {
 }
 
 impl ExactSizeIterator for HitsIter<'_, '_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_tells_each_part_of_a_hit() {
+        for (number, matched) in Matched::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(matched.number()), number);
+            for (ordinal, schema) in [(0, 0), (u32::MAX, 0), (0, u16::MAX), (7, 300), (u32::MAX, u16::MAX)] {
+                let met = Met::new(ordinal, schema, matched);
+                assert_eq!(
+                    (met.ordinal(), met.schema(), met.matched()),
+                    (ordinal, schema, matched),
+                    "{met:?}"
+                );
+            }
+        }
+    }
+}

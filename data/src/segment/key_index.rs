@@ -130,7 +130,12 @@ impl IndexLayout {
             (reference_bits, check_bits),
             (head.ordinal_end.get(), head.posting_count.get()),
         );
-        if layout.home_count == 0 || layout.spill_max > SPILL_MAX || layout.size() > section.len() as u64 {
+        let is_numbered = layout.ordinal_end <= NUMBER_END;
+        if !is_numbered
+            || layout.home_count == 0
+            || layout.spill_max > SPILL_MAX
+            || layout.size() > section.len() as u64
+        {
             return Err(corrupt());
         }
         Ok(layout)

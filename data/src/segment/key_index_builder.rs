@@ -277,6 +277,15 @@ pub(super) mod tests {
         assert!(whole > 19_800, "{whole} of 20,000");
         let shared = build(&[(7, 1), (7, 2)]);
         assert!(IndexLayout::open(&shared).unwrap().probe(&shared, 7).all().is_none(), "a posting list");
+        // Of one fingerprint, bucket and check.
+        let same = |count: u32| (1..=count).map(|i| (u64::MAX - (u64::from(i) << 32), i)).collect::<Vec<_>>();
+        let candidates = |count| {
+            let bytes = build(&same(count));
+            let all = IndexLayout::open(&bytes).unwrap().probe(&bytes, u64::MAX).all();
+            all.map(Iterator::collect::<Vec<_>>)
+        };
+        assert_eq!(candidates(2).map(|all| all.len()), Some(2), "two have room");
+        assert_eq!(candidates(3), None, "a third has none");
     }
 
     #[test]

@@ -31,9 +31,9 @@ impl Field {
     /// The number; `None` beyond the bytes.
     #[inline]
     pub(crate) fn read(self, row: &[u8]) -> Option<u64> {
-        // Of 32 bits each, so that the sum does not wrap, and one comparison does.
+        // Of 32 bits, so that the sum does not wrap, and one comparison does.
         let start = self.byte as usize;
-        let chunk = row.get(start..start.wrapping_add(8))?.first_chunk()?;
+        let chunk = row.get(start..start.wrapping_add(SLACK))?.first_chunk()?;
         Some(u64::from_le_bytes(*chunk).wrapping_shr(self.shift) & self.mask)
     }
 }

@@ -146,7 +146,7 @@ impl Shape {
         digits: impl FnOnce(u8) -> Option<[u8; DIGITS_MAX as usize]>,
         out: &mut impl Blocks,
     ) -> Option<()> {
-        // Hardly any template begins otherwise.
+        // Hardly any template begins with text.
         if self.before.size > 0 {
             self.before.write(out)?;
         }

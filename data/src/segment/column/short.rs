@@ -23,12 +23,12 @@ const LITERAL_MAX: usize = 14;
 pub(super) const ALL: u8 = u8::MAX;
 const _: () = assert!(slug::NAME_BYTES_MAX < ALL as usize);
 
-/// Bytes that most values fit; nearly all of the others fit two of them.
-const BLOCK: usize = 32;
+/// Bytes that nearly all values fit: zeros, or the rest of another value, behind this one.
+const ROOM: usize = 64;
 /// Bytes that nearly all addresses fit.
 const USUAL_MAX: usize = 48;
 
-/// A value under construction. Behind it are zeros up to two blocks, as far as nothing longer was put there.
+/// A value under construction. Behind it are zeros as far as [`ROOM`], unless something longer was put there.
 #[derive(Debug)]
 #[repr(align(16))]
 pub(crate) struct ShortText {
@@ -103,11 +103,7 @@ impl ShortText {
     #[inline]
     pub(crate) fn read_to(&self, out: &mut String) -> Option<()> {
         // Hardly any is longer, so that this is foreseen.
-        if self.size <= USUAL_MAX {
-            self.read_block::<USUAL_MAX>(out)
-        } else {
-            self.read_block::<{ 2 * BLOCK }>(out)
-        }
+        if self.size <= USUAL_MAX { self.read_block::<USUAL_MAX>(out) } else { self.read_block::<ROOM>(out) }
     }
 
     /// Nearly always the whole block is UTF-8: checked and copied as one, so that neither asks how long the value is.
@@ -128,7 +124,7 @@ impl ShortText {
     #[inline]
     pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
         let end = out.len() + self.size;
-        match self.bytes.first_chunk::<{ 2 * BLOCK }>() {
+        match self.bytes.first_chunk::<ROOM>() {
             Some(block) if self.size <= block.len() => out.extend_from_slice(block),
             _ => out.extend_from_slice(self.bytes()),
         }
@@ -139,8 +135,8 @@ impl ShortText {
     #[inline]
     pub(crate) fn clear(&mut self) {
         // No more than that is read beyond a value.
-        if let Some(block) = self.bytes.first_chunk_mut::<{ 2 * BLOCK }>() {
-            *block = [0; 2 * BLOCK];
+        if let Some(block) = self.bytes.first_chunk_mut::<ROOM>() {
+            *block = [0; ROOM];
         }
         self.size = 0;
     }

@@ -61,10 +61,13 @@ impl ShortNames {
         self.set(number, Form::NONE, Form::NONE);
     }
 
-    /// Sets a name from its slot in a dictionary, if that holds all of it.
+    /// Sets a name from its slot in a dictionary; `None` where that does not hold all of it.
     #[inline]
     pub(crate) fn set_slot(&mut self, number: usize, slot: &[u8; SLOT_NAMES]) -> Option<()> {
         let size = usize::from(slot[0] & !OWN_SLUG);
+        if size >= SLOT_NAMES {
+            return None;
+        }
         let first = u64::from_le_bytes(*slot.get(1..)?.first_chunk()?);
         let last = u32::from_le_bytes(*slot.last_chunk()?) >> u8::BITS;
         let block = u128::from(first) | u128::from(last) << u64::BITS;

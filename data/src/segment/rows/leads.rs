@@ -5,7 +5,7 @@
 
 use persondb_protocol::Prefetch;
 
-use super::{RowRef, has_remainder};
+use super::{AddressColumn, RowRef, has_remainder};
 use crate::segment::Parts;
 use crate::segment::column::dictionary::{SLOT_DOMAINS, SLOT_NAMES};
 
@@ -48,14 +48,18 @@ impl RowRef<'_> {
         leads
     }
 
-    /// Makes `out` where the primary address comes from; `None`, and whatever in `out`, if it is stored otherwise.
+    /// Makes `out` where the primary address comes from; `None`, and `out` as it was, if it is stored otherwise.
     #[expect(clippy::inline_always, reason = "with it the row stays in registers")]
     #[inline(always)]
     pub(crate) fn find_leads(&self, out: &mut Leads) -> Option<()> {
         let address = self.schema.address.as_ref()?;
         let code = address.code.read(self.bytes)?;
         let domain = code.wrapping_shr(address.template_width);
-        let place = u64::from(self.find_run().ok()?.first_domain).wrapping_add(domain);
+        let run = match self.known_run.get() {
+            Some(run) => run,
+            None => self.find_run().ok()?,
+        };
+        let place = u64::from(run.first_domain).wrapping_add(domain);
         out.domain = self.parts.view.mail_domains.slot_place::<SLOT_DOMAINS>(place)?;
         out.template = code & address.template_mask;
         out.names[0] = self.name_slot(0);
@@ -76,17 +80,39 @@ impl RowRef<'_> {
         dictionary.slot_place::<SLOT_NAMES>(code.wrapping_sub(1)).unwrap_or(NO_SLOT)
     }
 
+    /// Where the slots of given and family name begin.
+    #[inline]
+    pub(super) fn name_slots(&self) -> [usize; 2] {
+        [self.name_slot(0), self.name_slot(1)]
+    }
+
     /// Asks for what the leads lead to.
     #[inline]
-    pub(crate) fn ask_for(&self, leads: &Leads, segment: &impl Prefetch) -> Option<()> {
-        let [given, family] = leads.names;
-        segment.prefetch(given);
-        segment.prefetch(family);
+    pub(crate) fn ask_for(&self, leads: &Leads, segment: &impl Prefetch) {
         segment.prefetch(leads.domain);
-        let templates = &self.schema.address.as_ref()?.templates;
-        if given == NO_SLOT || family == NO_SLOT || has_remainder(templates, leads.template) {
-            segment.prefetch(self.parts.view.tails.start.wrapping_add(self.tail_start().ok()?));
+        let is_of_template = |address: &AddressColumn| !has_remainder(&address.templates, leads.template);
+        let is_in_tail = !self.schema.address.as_ref().is_some_and(is_of_template);
+        self.ask_for_sources(leads.names, is_in_tail, segment);
+    }
+
+    /// Asks for what a primary address is made of that has no leads: the names, and most likely the tail.
+    #[inline]
+    pub(crate) fn ask_without_leads(&self, segment: &impl Prefetch) {
+        self.ask_for_sources(self.name_slots(), true, segment);
+    }
+
+    /// Asks for given and family name, whose slots begin there, wherever they stand; for the tail anyway where something
+    /// else `is_in_tail`.
+    #[inline]
+    pub(super) fn ask_for_sources(&self, slots: [usize; 2], is_in_tail: bool, segment: &impl Prefetch) {
+        let mut is_in_tail = is_in_tail;
+        for (slot, name) in slots.into_iter().zip(&self.schema.names) {
+            segment.prefetch(slot);
+            is_in_tail |= slot == NO_SLOT && name.is_some();
         }
-        Some(())
+        if is_in_tail && let Ok(start) = self.tail_start() {
+            // A place that wraps is a hint to nowhere.
+            segment.prefetch(self.parts.view.tails.start.wrapping_add(start));
+        }
     }
 }

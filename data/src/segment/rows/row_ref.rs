@@ -70,7 +70,7 @@ impl<'a> RowRef<'a> {
         Ok(run)
     }
 
-    /// [`Self::run`] for who asks once.
+    /// [`Self::run`], looked for and not kept.
     #[expect(clippy::inline_always, reason = "as `find`")]
     #[inline(always)]
     pub(super) fn find_run(&self) -> Result<Run, Corrupt> {

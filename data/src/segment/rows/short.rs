@@ -3,7 +3,6 @@
 use super::remainder::Remainder;
 use super::{Codec, Leads, NAME_COUNT, Name, RowRef};
 use crate::segment::column::blocks::Blocks;
-use crate::segment::column::dictionary::{OWN_SLUG, SLOT_NAMES};
 use crate::segment::column::short::{ShortText, Step};
 use crate::segment::column::short_names::ShortNames;
 use crate::segment::column::{TemplateSet, TextCodec, digits};
@@ -100,12 +99,6 @@ impl<'a> RowRef<'a> {
         self.run_steps(text, templates, code, remainder, out)
     }
 
-    /// Where the slots of given and family name begin.
-    #[inline]
-    pub(super) fn name_slots(&self) -> [usize; 2] {
-        [self.name_slot(0), self.name_slot(1)]
-    }
-
     /// Sets given and family name, if they are short.
     #[inline]
     fn find_names(&self, [given, family]: [usize; 2], names: &mut ShortNames) -> Usual {
@@ -115,10 +108,10 @@ impl<'a> RowRef<'a> {
 
     #[inline]
     fn find_name(&self, number: usize, slot: usize, names: &mut ShortNames) -> Usual {
-        if let Some(slot) = self.parts.bytes.get(slot..).and_then(<[u8]>::first_chunk::<SLOT_NAMES>)
-            && usize::from(slot[0] & !OWN_SLUG) < SLOT_NAMES
+        if let Some(slot) = self.parts.bytes.get(slot..).and_then(<[u8]>::first_chunk)
+            && names.set_slot(number, slot).is_some()
         {
-            return names.set_slot(number, slot);
+            return Some(());
         }
         self.find_far_name(number, names)
     }

@@ -131,7 +131,10 @@ impl Runs {
             _ => None,
         };
         let (lines, hints) = parts.ok_or_else(corrupt)?;
-        let (line_count, last_hint) = (head.run_count.get(), head.hint_count.get().saturating_sub(1));
+        // Packed lines are found by marks, or named.
+        let hinted =
+            if head.form == FORM_LINES { (head.run_count, head.hint_count) } else { (U32::ZERO, U32::ZERO) };
+        let (line_count, last_hint) = (hinted.0.get(), hinted.1.get().saturating_sub(1));
         Ok(Self { lines, line_count, hints, last_hint, are_marked: head.form == FORM_MARKED, packed })
     }
 
@@ -144,10 +147,9 @@ impl Runs {
         }
         let (first, last) = self.hinted(segment, ordinal).ok_or_else(none)?;
         // Nearly always: one run, or two, of which the start of the second tells without a guess which it is.
-        if last.wrapping_sub(first) <= 1 {
+        if let Some(between @ 0..=1) = last.checked_sub(first) {
             let is_second = u32::from(self.line(segment, last).ok_or_else(none)?.start.get() <= ordinal);
-            let at = first.wrapping_add(is_second & last.wrapping_sub(first));
-            return self.line(segment, at).map(Line::run).ok_or_else(none);
+            return self.line(segment, first + (is_second & between)).map(Line::run).ok_or_else(none);
         }
         self.of_many(segment, ordinal, (first, last)).ok_or_else(none)
     }
@@ -171,7 +173,7 @@ impl Runs {
     #[inline]
     fn hinted(&self, segment: &[u8], ordinal: u32) -> Option<(u32, u32)> {
         let hint = ordinal >> HINT_SHIFT;
-        // Below the end of the hints, which was checked, so it does not wrap.
+        // Below 2^24 of them, so it does not wrap.
         let hints = segment.get(self.hints.start.wrapping_add(hint as usize * size_of::<U32>())..)?;
         if hint >= self.last_hint {
             return self.last_hinted(hints, hint);
@@ -380,6 +382,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn hints_that_mislead_are_errors() {
+        let (runs, people) = runs_of(&[(300, 1), (300, 2), (300, 3)], 0);
+        let bytes = encode(&runs, people);
+        let reader = open(&bytes).unwrap();
+        for ordinal in [0, 255, 256, 299, 300, 511, 512, 767, 768, 899] {
+            assert_eq!(reader.of(&bytes, ordinal).unwrap(), runs[ordinal as usize / 300], "{ordinal}");
+        }
+        assert!(reader.of(&bytes, 1_024).is_err(), "behind the last hint");
+        let hints = 16 + 16 * runs.len();
+        for hint in [[u32::MAX, 0], [2, 1], [3, 3], [2, 3]] {
+            let mut bytes = bytes.clone();
+            bytes[hints..hints + 8].copy_from_slice(hint.map(u32::to_le_bytes).as_flattened());
+            assert!(open(&bytes).unwrap().of(&bytes, 7).is_err(), "{hint:?}");
+        }
+        // Packed lines have no hints, whatever the head says.
+        let mut bytes = encode_packed(&runs.iter().map(|run| Run { start: 0, ..*run }).collect::<Vec<_>>());
+        bytes[4..8].copy_from_slice(&9_u32.to_le_bytes());
+        let segment = [bytes.clone(), vec![0; 4_096]].concat();
+        let reader = Runs::open(&segment, 0..bytes.len()).unwrap();
+        assert!((0..2_000).all(|ordinal| reader.of(&segment, ordinal).is_err()));
     }
 
     #[test]
