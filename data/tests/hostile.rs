@@ -195,7 +195,7 @@ fn sections_that_say_the_greatest_numbers_are_errors_or_other_values() {
             if kind == SectionKind::TailOffsets {
                 // Each line says where its first tail begins, then sizes, which stay small.
                 let mut far = bytes.clone();
-                far[range].chunks_mut(64).for_each(|line| line[..8].fill(u8::MAX));
+                far[range].chunks_mut(64).for_each(|line| line[1..8].fill(u8::MAX));
                 exercise(&Segment::open(far).unwrap());
             }
         }
