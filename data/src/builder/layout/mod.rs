@@ -12,7 +12,7 @@ mod slugs;
 use std::cell::RefCell;
 
 use crate::segment::column::bits::{WIDTH_MAX, width_of};
-use crate::segment::column::{NumberCodec, TemplateSet, TextCodec, TextStore};
+use crate::segment::column::{Aim, NumberCodec, TemplateSet, TextCodec, TextStore};
 use crate::segment::rows::{BitField, NAME_COUNT};
 use crate::segment::{Columns, KeyHasher};
 use dictionary::Entries;
@@ -196,7 +196,9 @@ impl SchemaLayout {
         }
         schema.join(others, &places);
         for number in 0..schema.columns.len() {
-            schema.train_text(number, rows, context);
+            let part = part_of(schema.columns[number].place);
+            let is_looked_up = matches!(part, Part::Name | Part::Email | Part::DisplayName);
+            schema.train_text(number, rows, context, if is_looked_up { Aim::Time } else { Aim::Size });
         }
         let last = schema.columns.iter_mut().rfind(|column| !matches!(column.codec, Codec::Empty));
         if let Some(Column { place, codec: Codec::Text { to_end }, .. }) = last {
@@ -314,7 +316,7 @@ impl SchemaLayout {
     }
 
     /// Trains the text codec of a column with what it stores as text in the sample.
-    fn train_text(&mut self, number: usize, rows: &[SampleRow<'_>], context: Context<'_>) {
+    fn train_text(&mut self, number: usize, rows: &[SampleRow<'_>], context: Context<'_>, aim: Aim) {
         let collected = Collected::default();
         let mut part = Vec::new();
         let learned = learned(rows);
@@ -330,7 +332,7 @@ impl SchemaLayout {
         let expected = bytes as u64 * context.people / (learned.len() as u64).max(1);
         if expected >= TABLE_WORTH {
             let texts: Vec<_> = texts.iter().map(String::as_str).collect();
-            self.columns[number].text = TextCodec::train(&texts);
+            self.columns[number].text = TextCodec::train(&texts, aim);
         }
     }
 }

@@ -32,7 +32,7 @@ mod text;
 
 pub(crate) use number::{NumberCodec, TAIL_SIZE as NUMBER_TAIL_SIZE};
 pub(crate) use template::{SOURCE_COUNT, Sources, TemplateSet, TextStore};
-pub(crate) use text::TextCodec;
+pub(crate) use text::{Aim, TextCodec};
 
 use super::Corrupt;
 
