@@ -1,7 +1,7 @@
 //! [`Lookup`]: what a look-up gives. Three answers, never mixed up: *found*, *definitely absent*,
 //! *cannot say*.
 
-use persondb_data::segment::{Hits, HitsIter, to_people};
+use persondb_data::segment::{Hit, Hits, HitsIter, to_people};
 use persondb_protocol::Generation;
 use persondb_protocol::answer::{Answer, DomainFact, Person, Reason, Unavailable};
 use persondb_protocol::control::PEOPLE_COUNT_MAX;
@@ -77,6 +77,13 @@ impl<'p> Lookup<'p> {
             Self::Absent(generation) => Answer::Absent(*generation),
             Self::Unavailable(unavailable) => Answer::Unavailable(unavailable.clone()),
         }
+    }
+
+    /// One person.
+    #[expect(clippy::inline_always, reason = "made where it stays")]
+    #[inline(always)]
+    pub(crate) fn of_one(generation: Generation, hit: Hit<'p>) -> Self {
+        Self::Found(People { generation, source: Source::Mapped(Hits::of_one(hit)) })
     }
 
     pub(crate) fn from_hits(generation: Generation, hits: Hits<'p>) -> Self {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use persondb_data::segment::{Hits, LookupError, Scope, Segment};
+use persondb_data::segment::{Answers, Hit, Hits, LookupError, Scope, Segment};
 use persondb_protocol::Generation;
 use persondb_protocol::answer::{Answer, Matched, Reason, Unavailable};
 use persondb_protocol::control::{KEY_SIZE_MAX, NAME_SIZE_MAX, PEOPLE_COUNT_MAX, Reply, Request};
@@ -62,9 +62,11 @@ impl Pin {
             }
             return;
         };
-        mapped.segment.get_many(addresses, Scope::Everywhere, |place, hits| {
-            visit(place, self.mapped_answer(mapped, hits));
-        });
+        mapped.segment.get_many_as(
+            addresses,
+            Scope::Everywhere,
+            &mut MappedAnswers { pin: self, mapped, visit },
+        );
     }
 
     /// Everybody with this identifier, compared byte for byte.
@@ -174,7 +176,8 @@ impl Pin {
         let has_usual_size = address.len() <= KEY_SIZE_MAX && tenant.is_none_or(|t| t.len() <= KEY_SIZE_MAX);
         match &*self.hold.view {
             View::Mapped(mapped) if has_usual_size => {
-                self.mapped_lookup(mapped, |segment| segment.get(address, scope(tenant)))
+                let sole = |hit| self.sole_answer(mapped, hit);
+                mapped.segment.get_as(address, scope(tenant), sole, |hits| self.mapped_answer(mapped, hits))
             }
             _ => self.people_lookup(
                 check_key("address", address, KEY_SIZE_MAX).and(check_tenant(tenant)),
@@ -203,7 +206,7 @@ impl Pin {
     ) -> Lookup<'p> {
         let lookup = match (checked, &*self.hold.view) {
             (Err(unavailable), _) => Lookup::Unavailable(unavailable),
-            (Ok(()), View::Mapped(mapped)) => return self.mapped_lookup(mapped, read),
+            (Ok(()), View::Mapped(mapped)) => return self.mapped_answer(mapped, read(&mapped.segment)),
             (Ok(()), View::Socket { .. } | View::Nothing(_)) => {
                 Lookup::from_answer(self.ask(&request(), |reply| match reply {
                     Reply::People(answer) => Some(answer),
@@ -215,17 +218,16 @@ impl Pin {
         lookup
     }
 
-    /// One look-up in the mapped segment.
-    #[inline]
-    fn mapped_lookup<'p>(
-        &'p self,
-        mapped: &'p Mapped,
-        read: impl FnOnce(&'p Segment<SegmentMap>) -> Result<Hits<'p>, LookupError>,
-    ) -> Lookup<'p> {
-        self.mapped_answer(mapped, read(&mapped.segment))
+    /// The answer of a mapped segment that met one person by a first look, counted. It is made last, where it stays: a
+    /// copy of it would be waited for.
+    #[expect(clippy::inline_always, reason = "what is returned otherwise is copied")]
+    #[inline(always)]
+    fn sole_answer<'p>(&'p self, mapped: &'p Mapped, hit: Hit<'p>) -> Lookup<'p> {
+        self.hold.cells.count(Outcome::Found);
+        Lookup::of_one(mapped.generation(), hit)
     }
 
-    /// The answer of a mapped segment, counted. It is made last, where it stays: a copy of it would be waited for.
+    /// Any answer of a mapped segment, counted.
     #[inline]
     fn mapped_answer<'p>(&'p self, mapped: &'p Mapped, hits: Result<Hits<'p>, LookupError>) -> Lookup<'p> {
         match hits {
@@ -291,6 +293,25 @@ impl Pin {
         }
         let detail = format!("the generation changed during each of {AGE_TRIES} tries; ask again");
         Err(Unavailable::new(Reason::NoGeneration, detail))
+    }
+}
+
+/// Calls `visit` with the answers of a batch.
+struct MappedAnswers<'p, F> {
+    pin: &'p Pin,
+    mapped: &'p Mapped,
+    visit: F,
+}
+
+impl<'p, F: FnMut(usize, Lookup<'p>)> Answers<'p> for MappedAnswers<'p, F> {
+    #[inline(always)]
+    fn sole(&mut self, place: usize, hit: Hit<'p>) {
+        (self.visit)(place, self.pin.sole_answer(self.mapped, hit));
+    }
+
+    #[inline]
+    fn hits(&mut self, place: usize, hits: Result<Hits<'p>, LookupError>) {
+        (self.visit)(place, self.pin.mapped_answer(self.mapped, hits));
     }
 }
 

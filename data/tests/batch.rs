@@ -8,7 +8,7 @@ mod common;
 use std::fmt::Write as _;
 
 use common::{Random, built, spec_of, write};
-use persondb_data::segment::{Hits, LookupError, Scope, Segment};
+use persondb_data::segment::{Answers, Hit, Hits, LookupError, Scope, Segment};
 use persondb_protocol::answer::Matched;
 
 const PEOPLE: usize = 700;
@@ -137,6 +137,50 @@ type Told = Result<Vec<(u32, Matched)>, LookupError>;
 fn told(hits: &Result<Hits<'_>, LookupError>) -> Told {
     let tell = |hits: &Hits<'_>| hits.iter().map(|hit| (hit.person.ordinal().0, hit.matched)).collect();
     hits.as_ref().map(tell).map_err(Clone::clone)
+}
+
+/// What was told in which way, in the order in which it was.
+#[derive(Default)]
+struct Ways {
+    sole: Vec<(usize, Told)>,
+    any: Vec<(usize, Told)>,
+}
+
+impl<'s> Answers<'s> for Ways {
+    fn sole(&mut self, place: usize, hit: Hit<'s>) {
+        self.sole.push((place, told(&Ok(Hits::of_one(hit)))));
+    }
+
+    fn hits(&mut self, place: usize, hits: Result<Hits<'s>, LookupError>) {
+        self.any.push((place, told(&hits)));
+    }
+}
+
+#[test]
+fn whoever_takes_answers_in_two_ways_gets_each_once_and_the_same() {
+    let rows = rows();
+    let segment = segment(&rows, true);
+    let questions = questions(&rows);
+    for scope in [Scope::Everywhere, Scope::Tenant("acme")] {
+        let expected = questions.iter().map(|question| told(&segment.get(question, scope))).enumerate();
+        let mut ways = Ways::default();
+        for (place, question) in questions.iter().enumerate() {
+            let sole = |hit| (true, told(&Ok(Hits::of_one(hit))));
+            let (is_sole, told) = segment.get_as(question, scope, sole, |hits| (false, told(&hits)));
+            if is_sole { &mut ways.sole } else { &mut ways.any }.push((place, told));
+        }
+        let mut many = Ways::default();
+        segment.get_many_as(&questions, scope, &mut many);
+        for Ways { sole, any } in [ways, many] {
+            // Whoever is asked for in one tenant is compared with it.
+            assert_eq!(sole.len() > PEOPLE / 2, matches!(scope, Scope::Everywhere));
+            assert!(any.len() > PEOPLE / 2);
+            assert!(sole.iter().all(|(_, told)| matches!(told.as_deref(), Ok([(_, Matched::Primary)]))));
+            let mut all = [sole, any].concat();
+            all.sort_by_key(|(place, _)| *place);
+            assert!(all.into_iter().eq(expected.clone()));
+        }
+    }
 }
 
 #[test]

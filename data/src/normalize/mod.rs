@@ -40,7 +40,7 @@ pub use address::{
 pub use domain::domain_key;
 pub use names::{NAME_KEY_BYTES_MAX, folded_name, german_form};
 pub(crate) use usual::{equals_lower, is_usual_address};
-pub(crate) use usual_key::UsualKey;
+pub(crate) use usual_key::{KeyRoom, UsualKey};
 
 /// Where a key is written: UTF-8 bytes, on the stack up to 256 of them, which every address and usual name fits.
 ///

@@ -3,10 +3,14 @@
 use super::address::AddressKey;
 use super::usual::{USUAL_SIZE_MAX, write_usual};
 
+/// Bytes from the beginning of a usual key on: blocks of up to 32 bytes can be read wherever in the key they begin.
+/// What is behind the key is of others, or zero: ASCII.
+pub(crate) type KeyRoom = [u8; USUAL_SIZE_MAX + 32];
+
 /// The key of an address that is written as nearly all are, if the last one was.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UsualKey {
-    bytes: [u8; USUAL_SIZE_MAX],
+    bytes: KeyRoom,
     /// Bytes of the key; 0 where there is none.
     size: usize,
     /// Place of the `@`.
@@ -17,14 +21,14 @@ impl UsualKey {
     /// No key yet.
     #[inline]
     pub(crate) const fn new() -> Self {
-        Self { bytes: [0; USUAL_SIZE_MAX], size: 0, at: 0 }
+        Self { bytes: [0; USUAL_SIZE_MAX + 32], size: 0, at: 0 }
     }
 
     /// What [`address_key`](super::address_key) makes of a usual address; `None` for any other.
     #[inline]
     pub(crate) fn fill(&mut self, address: &str) -> Option<AddressKey<'_>> {
         self.size = 0;
-        self.at = write_usual(address, &mut self.bytes)?;
+        self.at = write_usual(address, self.bytes.first_chunk_mut()?)?;
         self.size = address.len();
         self.key()
     }
@@ -34,6 +38,26 @@ impl UsualKey {
     pub(crate) fn key(&self) -> Option<AddressKey<'_>> {
         let bytes = self.bytes.get(..self.size).filter(|bytes| !bytes.is_empty())?;
         Some(AddressKey::kept(bytes, self.at))
+    }
+}
+
+impl UsualKey {
+    /// The bytes of the last key, which was usual, and others behind them.
+    #[inline]
+    pub(crate) fn room(&self) -> &KeyRoom {
+        &self.bytes
+    }
+
+    /// Bytes of the key; 0 where there is none.
+    #[inline]
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Place of the `@`.
+    #[inline]
+    pub(crate) fn at(&self) -> usize {
+        self.at
     }
 }
 

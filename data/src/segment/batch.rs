@@ -42,6 +42,27 @@ enum Known {
     NotYet,
 }
 
+/// Where the answers of [`Segment::get_many_as`] go: to a function, or to one for each kind of answer, which makes it in
+/// the form in which it is read. An answer that goes through another form is copied, and waited for.
+pub trait Answers<'s> {
+    /// The address at this place is that of one person, found by a first look, as nearly everybody is.
+    fn sole(&mut self, place: usize, hit: Hit<'s>);
+    /// Any answer.
+    fn hits(&mut self, place: usize, hits: Result<Hits<'s>, LookupError>);
+}
+
+impl<'s, F: FnMut(usize, Result<Hits<'s>, LookupError>)> Answers<'s> for F {
+    #[inline]
+    fn sole(&mut self, place: usize, hit: Hit<'s>) {
+        self(place, Ok(Hits::of_one(hit)));
+    }
+
+    #[inline]
+    fn hits(&mut self, place: usize, hits: Result<Hits<'s>, LookupError>) {
+        self(place, hits);
+    }
+}
+
 impl<B: Prefetch> Segment<B> {
     /// Everybody with this address, in the order of MATCHING: exact and alias first; only where nobody
     /// has it literally, with the sub-address taken off or dots left out, in domains that allow it.
@@ -53,22 +74,39 @@ impl<B: Prefetch> Segment<B> {
     /// [`LookupError`]: corrupt bytes, or too many candidates.
     #[inline]
     pub fn get(&self, address: &str, scope: Scope<'_>) -> Result<Hits<'_>, LookupError> {
+        self.get_as(address, scope, |hit| Ok(Hits::of_one(hit)), |hits| hits)
+    }
+
+    /// What `sole` makes of the only person with this address, found by a first look, as nearly everybody is; else what
+    /// `hits` makes of the answer of [`Self::get`]. For whoever keeps answers in another form: they are made in it.
+    #[expect(clippy::inline_always, reason = "an answer that is made elsewhere is copied, and waited for")]
+    #[inline(always)]
+    pub fn get_as<'s, R>(
+        &'s self,
+        address: &str,
+        scope: Scope<'_>,
+        sole: impl FnOnce(Hit<'s>) -> R,
+        hits: impl FnOnce(Result<Hits<'s>, LookupError>) -> R,
+    ) -> R {
         let known = match scope {
             Scope::Everywhere => self.look_up(address),
             Scope::Tenant(_) => Known::NotYet,
         };
         match known {
-            Known::Primary { schema, ordinal } => Ok(self.primary(schema, ordinal)),
-            Known::Nobody => Ok(Hits::default()),
-            Known::NotYet => self.get_any(address, scope),
+            Known::Primary { schema, ordinal } => sole(self.primary(schema, ordinal)),
+            Known::Nobody => hits(Ok(Hits::default())),
+            Known::NotYet => hits(self.get_any(address, scope)),
         }
     }
 
     /// What a first look says of an address.
     #[inline(never)]
     fn look_up(&self, address: &str) -> Known {
-        let mut key = UsualKey::new();
-        let Some(key) = key.fill(address) else { return Known::NotYet };
+        let mut usual = UsualKey::new();
+        if usual.fill(address).is_none() {
+            return Known::NotYet;
+        }
+        let Some(key) = usual.key() else { return Known::NotYet };
         let hash = self.view.hasher.address(key.bytes());
         self.ask_for_lines(&self.view.address_index, hash);
         let probe = self.probe(hash);
@@ -77,7 +115,7 @@ impl<B: Prefetch> Segment<B> {
         }
         let mut leads = Leads::NONE;
         self.find_leads(probe, &mut leads);
-        self.known(&key, probe, &leads, Scope::Everywhere)
+        self.known_of_usual(&usual, &key, probe, &leads, Scope::Everywhere)
     }
 
     /// [`Self::get`] for any address, usual or not.
@@ -105,41 +143,59 @@ impl<B: Prefetch> Segment<B> {
         self.compare_all(key, hash, probe, scope)
     }
 
-    /// [`Self::get`] for each of the addresses, in their order: `visit` is called with the place of each and
-    /// its answer. Together they take two fifths of the time (10 million people, `tests/peers`). Nothing is
-    /// allocated for usual addresses.
+    /// [`Self::get`] for each of the addresses, in their order: `each` gets the place of each and its answer. Together
+    /// they take two fifths of the time (10 million people, `tests/peers`). Nothing is allocated for usual
+    /// addresses.
     pub fn get_many<'s, A: AsRef<str>>(
         &'s self,
         addresses: &[A],
         scope: Scope<'_>,
-        mut visit: impl FnMut(usize, Result<Hits<'s>, LookupError>),
+        mut each: impl FnMut(usize, Result<Hits<'s>, LookupError>),
+    ) {
+        self.get_many_as(addresses, scope, &mut each);
+    }
+
+    /// [`Self::get_many`] for whoever keeps answers in another form: they are made in it.
+    pub fn get_many_as<'s, A: AsRef<str>>(
+        &'s self,
+        addresses: &[A],
+        scope: Scope<'_>,
+        answers: &mut impl Answers<'s>,
     ) {
         let mut asked = [Asked::NOTHING; BATCH_SIZE];
         for (number, batch) in addresses.chunks(BATCH_SIZE).enumerate() {
             let asked = &mut asked[..batch.len()];
-            for (address, asked) in batch.iter().zip(&mut *asked) {
-                self.ask(address.as_ref(), asked);
-            }
-            for asked in &mut *asked {
-                if asked.key.key().is_some() {
-                    asked.probe = self.probe(asked.hash);
-                }
-            }
-            for asked in &mut *asked {
-                self.ask_for_parts(asked.probe, &mut asked.leads);
-            }
+            self.ask_for_all(batch, asked);
             for (place, (address, asked)) in batch.iter().zip(&*asked).enumerate() {
+                let number = number * BATCH_SIZE + place;
                 let known = match asked.key.key() {
-                    Some(key) => self.known(&key, asked.probe, &asked.leads, scope),
+                    Some(key) => self.known_of_usual(&asked.key, &key, asked.probe, &asked.leads, scope),
                     None => Known::NotYet,
                 };
-                let answer = match known {
-                    Known::Primary { schema, ordinal } => Ok(self.primary(schema, ordinal)),
-                    Known::Nobody => Ok(Hits::default()),
-                    Known::NotYet => self.compare_asked(address.as_ref(), scope, asked),
-                };
-                visit(number * BATCH_SIZE + place, answer);
+                match known {
+                    Known::Primary { schema, ordinal } => answers.sole(number, self.primary(schema, ordinal)),
+                    Known::Nobody => answers.hits(number, Ok(Hits::default())),
+                    Known::NotYet => {
+                        answers.hits(number, self.compare_asked(address.as_ref(), scope, asked));
+                    }
+                }
             }
+        }
+    }
+
+    /// The stages before the answers, each for all keys of a batch.
+    #[inline(never)]
+    fn ask_for_all<A: AsRef<str>>(&self, addresses: &[A], asked: &mut [Asked]) {
+        for (address, asked) in addresses.iter().zip(&mut *asked) {
+            self.ask(address.as_ref(), asked);
+        }
+        for asked in &mut *asked {
+            if asked.key.key().is_some() {
+                asked.probe = self.probe(asked.hash);
+            }
+        }
+        for asked in asked {
+            self.ask_for_parts(asked.probe, &mut asked.leads);
         }
     }
 
@@ -151,7 +207,8 @@ impl<B: Prefetch> Segment<B> {
         }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as `known`")]
+    #[inline(always)]
     fn ask(&self, address: &str, asked: &mut Asked) {
         let view = &self.view;
         asked.probe = Probe::NONE;
@@ -170,7 +227,8 @@ impl<B: Prefetch> Segment<B> {
     }
 
     /// Reads the key's line of the index, and asks for the rows of its candidates.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as `known`")]
+    #[inline(always)]
     pub(crate) fn probe(&self, hash: u64) -> Probe {
         let index = &self.view.address_index;
         let section = self.bytes.as_ref().get(index.range.clone()).unwrap_or_default();
@@ -206,23 +264,32 @@ impl<B: Prefetch> Segment<B> {
     }
 
     /// Asks for what the answers are made of: by now their rows are here. Makes `leads` those of the first candidate.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as `known`")]
+    #[inline(always)]
     pub(crate) fn ask_for_parts(&self, probe: Probe, leads: &mut Leads) {
         *leads = Leads::NONE;
         let Some(ordinal) = probe.first() else { return };
         self.ask_for_parts_of(ordinal, leads);
         if let Some(ordinal) = probe.second() {
-            let mut others = Leads::NONE;
-            self.ask_for_parts_of(ordinal, &mut others);
+            self.ask_for_parts_of_other(ordinal);
         }
     }
 
+    #[expect(clippy::inline_always, reason = "as `known`")]
+    #[inline(always)]
     fn ask_for_parts_of(&self, ordinal: u32, leads: &mut Leads) {
         let Some(row) = RowRef::find(self.parts(), ordinal) else { return };
         match row.find_leads(leads) {
-            Some(()) => row.ask_for(leads, &self.bytes),
-            None => row.ask_without_leads(&self.bytes),
+            Some(address) => row.ask_for(leads, address, &self.bytes),
+            None => RowRef::ask_without_leads(self.parts(), ordinal, &self.bytes),
         }
+    }
+
+    /// Apart, for few keys have a second candidate.
+    #[inline(never)]
+    fn ask_for_parts_of_other(&self, ordinal: u32) {
+        let mut leads = Leads::NONE;
+        self.ask_for_parts_of(ordinal, &mut leads);
     }
 
     /// What [`Self::get`] answers for a key that was probed, with what its first candidate leads to.
@@ -239,10 +306,30 @@ impl<B: Prefetch> Segment<B> {
         scope: Scope<'_>,
     ) -> Result<Hits<'_>, LookupError> {
         match self.known(key, probe, leads, scope) {
-            Known::Primary { schema, ordinal } => Ok(self.primary(schema, ordinal)),
+            Known::Primary { schema, ordinal } => Ok(Hits::of_one(self.primary(schema, ordinal))),
             Known::Nobody => Ok(Hits::default()),
             Known::NotYet => self.compare_all(key, hash, probe, scope),
         }
+    }
+
+    /// [`Self::known`] of a usual key.
+    #[expect(clippy::inline_always, reason = "as `known`")]
+    #[inline(always)]
+    fn known_of_usual(
+        &self,
+        usual: &UsualKey,
+        key: &AddressKey<'_>,
+        probe: Probe,
+        leads: &Leads,
+        scope: Scope<'_>,
+    ) -> Known {
+        if probe.is_sole()
+            && matches!(scope, Scope::Everywhere)
+            && PersonRef::is_usual_primary(self.parts(), leads, usual)
+        {
+            return Known::Primary { schema: leads.schema, ordinal: leads.ordinal };
+        }
+        self.known(key, probe, leads, scope)
     }
 
     /// What a first look says of a key that was probed.
@@ -262,9 +349,8 @@ impl<B: Prefetch> Segment<B> {
     }
 
     #[inline]
-    fn primary(&self, schema: u16, ordinal: u32) -> Hits<'_> {
-        let person = PersonRef::from_parts(self.parts(), ordinal, schema);
-        Hits::of_one(Hit { person, matched: Matched::Primary })
+    fn primary(&self, schema: u16, ordinal: u32) -> Hit<'_> {
+        Hit { person: PersonRef::from_parts(self.parts(), ordinal, schema), matched: Matched::Primary }
     }
 
     /// Compares the candidates with the key, and tries looser keys where nobody has it.

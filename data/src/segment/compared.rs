@@ -4,7 +4,7 @@ use super::person_ref::PersonRef;
 use super::rows::{Leads, RowRef};
 use super::scratch::with_scratch;
 use super::{Corrupt, Parts, last_values};
-use crate::normalize::{AddressKey, equals_lower, is_usual_address};
+use crate::normalize::{AddressKey, UsualKey, equals_lower, is_usual_address};
 
 /// What the primary address and the domains tell of a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,9 +18,18 @@ pub(super) enum FirstLook {
 }
 
 impl<'a> PersonRef<'a> {
+    /// Whether a usual key is the primary address of the person whose leads these are, told the shortest way: where not,
+    /// [`Self::schema_of_primary`] may still know better.
+    #[expect(clippy::inline_always, reason = "as `RowRef::find`")]
+    #[inline(always)]
+    pub(super) fn is_usual_primary(parts: Parts<'a>, leads: &Leads, key: &UsualKey) -> bool {
+        let of = (parts.view.number, leads.ordinal);
+        last_values::keep_key(of, key, |names| RowRef::is_email(parts, leads, names, key))
+    }
+
     /// The schema of the person whose leads these are, if this is their primary address and as usual: nearly every look-up
     /// that finds somebody ends here.
-    #[inline]
+    #[inline(never)]
     pub(super) fn schema_of_primary(parts: Parts<'a>, leads: &Leads, key: &AddressKey<'_>) -> Option<u16> {
         let row = leads.row(parts)?;
         let of = (parts.view.number, leads.ordinal);

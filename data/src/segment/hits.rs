@@ -103,8 +103,13 @@ impl<'a> Hits<'a> {
     }
 
     /// One person.
-    #[inline]
-    pub(super) fn of_one(hit: Hit<'a>) -> Self {
+    #[expect(
+        clippy::inline_always,
+        reason = "an answer is made where it stays: one that is copied is waited for"
+    )]
+    #[inline(always)]
+    #[must_use]
+    pub fn of_one(hit: Hit<'a>) -> Self {
         let (parts, met) = Met::of(hit);
         // Made whole, so that it need not go through memory.
         Self { parts: Some(parts), people: SmallVec::from_buf_and_len([met; 2], 1), cut: 0 }

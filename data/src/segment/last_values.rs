@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Corrupt;
 use super::column::short::ShortText;
 use super::column::short_names::ShortNames;
+use crate::normalize::UsualKey;
 
 /// Names that are kept: given and family name of one person.
 const NAME_COUNT: usize = 2;
@@ -60,6 +61,25 @@ pub(super) fn keep(
             last.of = of;
         }
         Some(is_meant)
+    })
+}
+
+/// Keeps a key as the address of a person, if `is_meant` says so, which gets their names to find.
+#[inline]
+pub(super) fn keep_key(
+    of: (u64, u32),
+    key: &UsualKey,
+    is_meant: impl FnOnce(&mut ShortNames) -> Option<bool>,
+) -> bool {
+    LAST.with_borrow_mut(|last| {
+        last.of = (0, 0);
+        last.names.forget();
+        let is_meant = is_meant(&mut last.names) == Some(true);
+        if is_meant {
+            last.text.set_key(key);
+            last.of = of;
+        }
+        is_meant
     })
 }
 

@@ -67,8 +67,9 @@ use crate::input::Canonical;
 use persondb_protocol::layout::{SectionEntry, SectionKind, SegmentHeader};
 use persondb_protocol::{Generation, Prefetch};
 
+pub use batch::Answers;
 use column::TextCodec;
-use column::dictionary::Dictionary;
+use column::dictionary::{Dictionary, SLOT_DOMAINS, Slots};
 pub(crate) use domains::{DomainLine, SeenDomain};
 pub use hits::{HITS_MAX, Hit, Hits, HitsIter};
 pub(crate) use image::{Plan, Planned};
@@ -168,6 +169,8 @@ pub(crate) struct View {
     tails: Range<usize>,
     runs: runs::Runs,
     mail_domains: Dictionary,
+    /// Where nearly all of them stand.
+    domain_slots: Slots<SLOT_DOMAINS>,
     links: links::Links,
     /// Whether any domain allows more than the literal address.
     has_looser_domains: bool,
@@ -297,6 +300,7 @@ impl View {
         let row_bytes = range(SectionKind::Rows)?;
         let tail_offsets = range(SectionKind::TailOffsets)?;
         let rows = rows::Rows::open(&meta.layout, &roles, &tables)?;
+        let mail_domains = tables.dictionary_of(SectionKind::MailDomains, 0)?;
         let people = u64::from(people_count);
         if row_bytes.len() as u64 != rows::rows_size(rows.row_size, people)
             || tail_offsets.len() as u64 != tails::offsets_size(people)
@@ -316,7 +320,8 @@ impl View {
             tail_offsets,
             tails: range(SectionKind::Tails)?,
             runs: runs::Runs::open(bytes, range(SectionKind::Runs)?)?,
-            mail_domains: tables.dictionary_of(SectionKind::MailDomains, 0)?,
+            domain_slots: mail_domains.slots(),
+            mail_domains,
             links: {
                 let (range, entry) = image.section_of(SectionKind::Links, 0)?;
                 links::Links::open(range, entry.encoding.get())?
@@ -376,6 +381,7 @@ pub(crate) fn roles(columns: &Columns) -> rows::Roles {
         names: [Canonical::GivenName, Canonical::FamilyName, Canonical::MiddleName, Canonical::PreferredName]
             .map(first),
         email: first(Canonical::Email),
+        display_name: first(Canonical::DisplayName),
         addresses: columns.address_places().to_vec(),
     }
 }

@@ -131,8 +131,15 @@ impl<'a> PersonRef<'a> {
     ///
     /// # Errors
     /// See [`Self::tenant_id`].
+    #[inline]
     pub fn read_display_name(&self, out: &mut String) -> Result<(), Corrupt> {
-        self.read_canonical(Canonical::DisplayName, out)
+        let (of, person) = ((self.parts.view.number, self.ordinal), (self.ordinal, self.schema));
+        let written =
+            last_values::with_names(of, |names| RowRef::write_display_name(self.parts, person, names, out));
+        match written {
+            Some(()) => Ok(()),
+            None => self.read_canonical(Canonical::DisplayName, out),
+        }
     }
 
     /// Kind of mailbox. A guest's sign-in name behind the primary address goes before what the column says.
@@ -307,10 +314,10 @@ impl<'a> PersonRef<'a> {
         Ok(Cow::Borrowed(""))
     }
 
-    #[inline]
+    #[inline(never)]
     fn read_canonical(&self, column: Canonical, out: &mut String) -> Result<(), Corrupt> {
         for &place in self.schema().places(column) {
-            self.read_stored(usize::from(place), out)?;
+            self.read_long(usize::from(place), out)?;
             let begins_with_text = out.as_bytes().first().is_some_and(u8::is_ascii_graphic);
             if begins_with_text || !out.trim().is_empty() {
                 return Ok(());

@@ -65,6 +65,26 @@ pub(crate) struct Dictionary {
     texts: Range<usize>,
 }
 
+/// Slots of a dictionary, all of one size: the short way to one of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slots<const SIZE: usize> {
+    start: usize,
+    count: usize,
+}
+
+impl<const SIZE: usize> Slots<SIZE> {
+    /// There are none.
+    pub(crate) const NONE: Self = Self { start: 0, count: 0 };
+
+    /// Where in the segment the slot of a code begins.
+    #[inline]
+    pub(crate) fn place(&self, code: u64) -> Option<usize> {
+        let code = usize::try_from(code).ok().filter(|&code| code < self.count)?;
+        // Below the end of the slots, which was checked, so neither wraps.
+        Some(code.wrapping_mul(SIZE).wrapping_add(self.start))
+    }
+}
+
 impl Dictionary {
     /// Checks that `count` slots fit the section. O(1).
     pub(crate) fn open(section: Range<usize>, slot_size: u32, count: u64) -> Result<Self, Corrupt> {
@@ -123,9 +143,13 @@ impl Dictionary {
     /// Where in the segment that slot begins.
     #[inline]
     pub(crate) fn slot_place<const SIZE: usize>(&self, code: u64) -> Option<usize> {
-        let code = usize::try_from(code).ok().filter(|&code| code < self.count && self.slot_size == SIZE)?;
-        // Below the end of the slots, which was checked, so neither wraps.
-        Some(code.wrapping_mul(SIZE).wrapping_add(self.start))
+        self.slots::<SIZE>().place(code)
+    }
+
+    /// Its slots, if they have this size; else none.
+    #[inline]
+    pub(crate) fn slots<const SIZE: usize>(&self) -> Slots<SIZE> {
+        Slots { start: self.start, count: if self.slot_size == SIZE { self.count } else { 0 } }
     }
 
     /// Bytes of all slots and texts.

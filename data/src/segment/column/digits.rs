@@ -3,6 +3,9 @@
 use super::piece::DIGITS_MAX;
 use crate::segment::Corrupt;
 
+/// Digits, with zeros behind.
+pub(crate) type Digits = [u8; DIGITS_MAX as usize];
+
 /// Bytes of a number of so many digits.
 pub(super) fn size(count: u8) -> usize {
     [0, 1, 1, 2, 2, 3, 3, 3, 4, 4][usize::from(count)]
@@ -17,7 +20,7 @@ pub(super) fn write(digits: &str, out: &mut Vec<u8>) {
 
 /// Takes a number off the front of `remainder`: its `count` digits, zeros in front included, with zeros behind.
 #[inline]
-pub(crate) fn read(count: u8, remainder: &mut &[u8]) -> Result<[u8; DIGITS_MAX as usize], Corrupt> {
+pub(crate) fn read(count: u8, remainder: &mut &[u8]) -> Result<Digits, Corrupt> {
     let corrupt = || Corrupt::new("number of a template");
     let (bytes, rest) = remainder.split_at_checked(size(count)).ok_or_else(corrupt)?;
     *remainder = rest;

@@ -7,11 +7,13 @@
 //! | `number` | numbers, times, UUIDs as one integer |
 //! | `template`, `piece`, `explain`, `learn` | names and addresses as templates over a person's names |
 //! | `shape`, `short`, `short_names` | values made of names, put together on the stack |
+//! | `beside_key` | a value compared with a key piece by piece |
 //! | `blocks` | text that grows by blocks of fixed size |
 //! | `digits` | digits in the remainder of a template |
 //! | `slug` | how a name looks inside an address |
 //! | `text`, `symbols`, `symbol_training`, `huffman` | whatever is left, as compressed text |
 
+pub(crate) mod beside_key;
 pub(crate) mod bits;
 pub(crate) mod blocks;
 pub(crate) mod dictionary;

@@ -2,9 +2,9 @@
 //!
 //! Nearly all templates are given and family name, in either order, with a few letters before, between and behind
 //! them, sometimes with digits at the end. Taking such a template piece by piece is a loop whose every turn the
-//! processor guesses wrong, for the next person has another template. In a shape the pieces stand in fixed places, those that a template lacks are of size 0, and all
-//! templates run through the same instructions: callgrind's predictor went from 23 wrong guesses a hit to 12 (address and display name,
-//! a million people).
+//! processor guesses wrong, for the next person has another template. In a shape the pieces stand in fixed places,
+//! those that a template lacks are of size 0, and all templates run through the same instructions: callgrind's
+//! predictor went from 23 wrong guesses a hit to 12 (address and display name, a million people).
 //!
 //! ```text
 //! before · first name · between · second name · digits · behind
@@ -12,16 +12,26 @@
 //! What has another form, or [names](ShortNames) of more than 16 bytes, goes step by step
 //! ([`Step`](super::short::Step)); both give the same bytes.
 
+use wide::u8x16;
+
+use super::beside_key::{BLOCK, BesideKey};
 use super::blocks::Blocks;
 use super::piece::{DIGITS_MAX, Piece, TAKE_MAX};
-use super::short::{ALL, ShortText};
+use super::short::ShortText;
 use super::short_names::{NAME_MAX, ShortNames};
 use super::template::SOURCE_COUNT;
 
 /// Longest text before or between the names.
 const INNER_MAX: usize = 4;
+/// Bytes that it is copied with: more than it ever has, so that no copy is cut at its end, which would have to be
+/// foreseen.
+const INNER_BLOCK: usize = 8;
 /// Longest text behind them.
 const BEHIND_MAX: usize = 14;
+const BEHIND_BLOCK: usize = 16;
+/// How many letters are taken of a name that is not cut: as many as it may have.
+const ALL_LETTERS: u8 = 16;
+const _: () = assert!(ALL_LETTERS as usize == NAME_MAX);
 /// Longest value.
 const SIZE_MAX: usize = INNER_MAX + NAME_MAX + INNER_MAX + NAME_MAX + DIGITS_MAX as usize + BEHIND_MAX;
 /// No place in a value is greater; so the places need no check.
@@ -32,20 +42,24 @@ const _: () = assert!(SIZE_MAX <= PLACE_MASK);
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub(crate) struct Shape {
-    before: Literal<INNER_MAX>,
-    between: Literal<INNER_MAX>,
-    behind: Literal<BEHIND_MAX>,
+    before: Literal<INNER_BLOCK>,
+    between: Literal<INNER_BLOCK>,
+    behind: Literal<BEHIND_BLOCK>,
     first: Part,
     second: Part,
     digits: u8,
     /// Whether there is one.
     is_any: bool,
+    /// Whether a value has no capitals, as keys have none.
+    is_lower: bool,
+    /// Whether letters of a name are counted.
+    is_cut: bool,
 }
 
 /// The same in all values.
 #[derive(Clone, Copy, Debug)]
-struct Literal<const MAX: usize> {
-    bytes: [u8; MAX],
+struct Literal<const BLOCK: usize> {
+    bytes: [u8; BLOCK],
     size: u8,
 }
 
@@ -54,7 +68,7 @@ struct Literal<const MAX: usize> {
 struct Part {
     /// Of [`ShortNames`].
     form: u8,
-    /// Letters; [`ALL`] for all of them, 0 where the template has no such name.
+    /// Letters; [`ALL_LETTERS`] for all of them, 0 where the template has no such name.
     take: u8,
     /// Whether letters are counted, so that each has to be a byte.
     is_cut: bool,
@@ -70,6 +84,8 @@ impl Shape {
         second: Part::NONE,
         digits: 0,
         is_any: false,
+        is_lower: false,
+        is_cut: false,
     };
 
     /// The fixed form of a template; `None` where it does not fit.
@@ -82,21 +98,26 @@ impl Shape {
             match piece {
                 Piece::Source { source, take } if *take <= TAKE_MAX && source % names < 2 && !is_at_end => {
                     let form = 2 * (source % names) + u8::from(*source >= names);
-                    let take = if *take == 0 { ALL } else { *take };
+                    let is_cut = *take > 0;
+                    let take = if is_cut { *take } else { ALL_LETTERS };
                     let place = [&mut shape.first, &mut shape.second].into_iter().nth(name_count)?;
-                    *place = Part { form, take, is_cut: take != ALL };
+                    *place = Part { form, take, is_cut };
                     name_count += 1;
                 }
-                Piece::Literal(literal) if is_at_end => shape.behind.set(literal)?,
+                Piece::Literal(literal) if is_at_end => shape.behind.set(literal, BEHIND_MAX)?,
                 Piece::Literal(literal) => match name_count {
-                    0 => shape.before.set(literal)?,
-                    1 => shape.between.set(literal)?,
-                    _ => shape.behind.set(literal)?,
+                    0 => shape.before.set(literal, INNER_MAX)?,
+                    1 => shape.between.set(literal, INNER_MAX)?,
+                    _ => shape.behind.set(literal, BEHIND_MAX)?,
                 },
                 Piece::Digits(count) if !is_at_end && *count <= DIGITS_MAX => shape.digits = *count,
                 _ => return None,
             }
         }
+        let literals = [&shape.before.bytes[..], &shape.between.bytes, &shape.behind.bytes];
+        shape.is_cut = shape.first.is_cut | shape.second.is_cut;
+        shape.is_lower = [shape.first, shape.second].into_iter().all(Part::is_lower)
+            && literals.into_iter().flatten().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
         Some(shape)
     }
 
@@ -109,7 +130,8 @@ impl Shape {
     /// Whether these names tell the value.
     #[inline]
     pub(crate) fn is_told_by(&self, names: &ShortNames) -> bool {
-        self.first.is_told_by(names) & self.second.is_told_by(names)
+        // Few values are cut.
+        !self.is_cut || (self.first.is_told_by(names) & self.second.is_told_by(names))
     }
 
     /// Puts the value of these names, which [tell it](Self::is_told_by), into `out`, which is empty. `digits` takes so many
@@ -134,6 +156,37 @@ impl Shape {
         }
         let size = self.behind.put(at, out);
         out.end_at(size);
+        Some(())
+    }
+
+    /// Whether a value may be a key as it is, and is worth to be [compared](Self::compare) where that stands.
+    #[inline]
+    pub(crate) fn is_lower(&self) -> bool {
+        self.is_lower
+    }
+
+    /// Compares the value of these names with what comes next of a key: it is that value only where no byte differs, for
+    /// a key has no letter of several bytes that would be cut. `digits` as in [`Self::render`].
+    #[expect(clippy::inline_always, reason = "with it the differences stay in a register")]
+    #[inline(always)]
+    pub(crate) fn compare(
+        &self,
+        names: &ShortNames,
+        digits: impl FnOnce(u8) -> Option<[u8; DIGITS_MAX as usize]>,
+        key: &mut BesideKey<'_>,
+    ) -> Option<()> {
+        if self.before.size > 0 {
+            self.before.compare(key);
+        }
+        self.first.compare(names, key);
+        self.between.compare(key);
+        self.second.compare(names, key);
+        if self.digits > 0 {
+            key.next(block(digits(self.digits)?), self.digits.into());
+        }
+        if self.behind.size > 0 {
+            self.behind.compare(key);
+        }
         Some(())
     }
 
@@ -163,11 +216,12 @@ impl Shape {
     }
 }
 
-impl<const MAX: usize> Literal<MAX> {
-    const NONE: Self = Self { bytes: [0; MAX], size: 0 };
+impl<const BLOCK: usize> Literal<BLOCK> {
+    const NONE: Self = Self { bytes: [0; BLOCK], size: 0 };
 
-    fn set(&mut self, text: &str) -> Option<()> {
-        if self.size > 0 {
+    /// Sets it; `None` where there is one, or the text is longer than `most`.
+    fn set(&mut self, text: &str, most: usize) -> Option<()> {
+        if self.size > 0 || text.len() > most {
             return None;
         }
         self.bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
@@ -182,13 +236,39 @@ impl<const MAX: usize> Literal<MAX> {
     }
 
     #[inline]
+    fn compare(&self, key: &mut BesideKey<'_>) {
+        key.next(block(self.bytes), self.size.into());
+    }
+
+    #[inline]
     fn write(&self, out: &mut impl Blocks) -> Option<()> {
         out.push_block(&self.bytes, self.size.into())
     }
 }
 
+/// A block that begins with these bytes.
+#[inline]
+fn block<const SIZE: usize>(bytes: [u8; SIZE]) -> u8x16 {
+    let mut block = [0; BLOCK];
+    if let Some(room) = block.first_chunk_mut() {
+        *room = bytes;
+    }
+    u8x16::new(block)
+}
+
 impl Part {
     const NONE: Self = Self { form: 0, take: 0, is_cut: false };
+
+    /// Whether it is a slug, which are in lower case, or nothing.
+    fn is_lower(self) -> bool {
+        self.form % 2 == 1 || self.take == 0
+    }
+
+    #[inline]
+    fn compare(self, names: &ShortNames, key: &mut BesideKey<'_>) {
+        let form = names.form(self.form);
+        key.next(form.bytes(), form.size_of(self.take));
+    }
 
     /// Whether this part can be taken by bytes.
     #[inline]
@@ -200,13 +280,13 @@ impl Part {
     fn put(self, names: &ShortNames, at: usize, out: &mut ShortText) -> usize {
         let form = names.form(self.form);
         out.put_at(at & PLACE_MASK, form.block());
-        at + form.size().min(self.take.into())
+        at + form.size_of(self.take)
     }
 
     #[inline]
     fn write(self, names: &ShortNames, out: &mut impl Blocks) -> Option<()> {
         let form = names.form(self.form);
-        out.push_block(&form.block(), form.size().min(self.take.into()))
+        out.push_block(form.bytes().as_array(), form.size_of(self.take))
     }
 }
 
@@ -214,10 +294,11 @@ impl Part {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::dictionary::Entry;
+    use super::super::dictionary::{Entry, SLOT_DOMAINS};
     use super::super::slug;
     use super::super::template::{TemplateSet, TextStore};
     use super::*;
+    use crate::normalize::KeyRoom;
     use crate::segment::Corrupt;
 
     /// Templates here have no text.
@@ -297,9 +378,24 @@ mod tests {
             let digits = |count| super::super::digits::read(count, &mut &remainder[..]).ok();
             let is_ascii = expected.is_ascii() && given.is_ascii() && family.is_ascii();
             match shape.write(&names, digits, &mut text) {
-                Some(()) => prop_assert_eq!(text.as_bytes(), expected),
+                Some(()) => prop_assert_eq!(text.as_bytes(), &expected),
                 // What is not ASCII may be left to others.
                 None => prop_assert!(!is_ascii),
+            }
+            // A key of these bytes is met, one that differs in a byte is not.
+            let mut room = [b'x'; size_of::<KeyRoom>()];
+            room[..expected.len()].copy_from_slice(&expected);
+            let is_met = |room: &KeyRoom| {
+                let mut beside = BesideKey::new(room);
+                let digits = |count| super::super::digits::read(count, &mut &remainder[..]).ok();
+                shape.compare(&names, digits, &mut beside).unwrap();
+                beside.ends(expected.len(), &[0; SLOT_DOMAINS], expected.len() + 1)
+            };
+            prop_assert_eq!(is_met(&room), true);
+            for at in 0..expected.len() {
+                room[at] ^= 1 << (number % 8);
+                prop_assert!(!is_met(&room), "byte {} of {:?}", at, String::from_utf8_lossy(&expected));
+                room[at] ^= 1 << (number % 8);
             }
         }
     }

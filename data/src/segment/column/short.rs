@@ -12,6 +12,7 @@ use super::slug;
 use super::symbols::Sink;
 use super::template::SOURCE_COUNT;
 use super::text::TextCodec;
+use crate::normalize::UsualKey;
 use crate::segment::Corrupt;
 
 /// Longest value that is put together the short way.
@@ -28,7 +29,7 @@ const ROOM: usize = 64;
 /// Bytes that nearly all addresses fit.
 const USUAL_MAX: usize = 48;
 
-/// A value under construction. Behind it are zeros as far as [`ROOM`], unless something longer was put there.
+/// A value under construction. Behind it are zeros as far as [`ROOM`], unless something longer was put there, or a key.
 #[derive(Debug)]
 #[repr(align(16))]
 pub(crate) struct ShortText {
@@ -158,6 +159,15 @@ impl ShortText {
     pub(crate) fn set(&mut self, bytes: &[u8]) -> Option<()> {
         self.clear();
         self.push_slice(bytes)
+    }
+
+    /// Becomes a usual key.
+    #[inline]
+    pub(crate) fn set_key(&mut self, key: &UsualKey) {
+        if let (Some(room), Some(block)) = (self.bytes.first_chunk_mut::<ROOM>(), key.room().first_chunk()) {
+            *room = *block;
+            self.size = key.size();
+        }
     }
 
     /// Appends any bytes.

@@ -137,11 +137,16 @@ impl Form {
         self.block.to_array()
     }
 
-    /// How many of them are meant.
+    /// The same.
     #[inline]
-    pub(super) fn size(&self) -> usize {
-        // Said again for who reads it.
-        self.size.min(NAME_MAX)
+    pub(super) fn bytes(&self) -> u8x16 {
+        self.block
+    }
+
+    /// How many of them are meant, at most `most`.
+    #[inline]
+    pub(super) fn size_of(&self, most: u8) -> usize {
+        self.size.min(most.into())
     }
 
     /// Whether letters may be of several bytes.
@@ -192,7 +197,7 @@ mod tests {
     use super::*;
 
     fn text(form: &Form) -> Vec<u8> {
-        form.block()[..form.size()].to_vec()
+        form.block()[..form.size].to_vec()
     }
 
     proptest! {

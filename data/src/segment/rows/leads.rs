@@ -5,9 +5,8 @@
 
 use persondb_protocol::Prefetch;
 
-use super::{AddressColumn, RowRef, has_remainder};
+use super::{AddressColumn, NameSlots, RowRef, SchemaRow, has_remainder};
 use crate::segment::Parts;
-use crate::segment::column::dictionary::{SLOT_DOMAINS, SLOT_NAMES};
 
 /// Beyond any segment: a name that stands in no slot.
 const NO_SLOT: usize = usize::MAX;
@@ -25,12 +24,14 @@ pub(crate) struct Leads {
     pub(super) template: u64,
     /// Whose.
     pub(crate) ordinal: u32,
+    /// Number of their schema.
+    pub(crate) schema: u16,
 }
 
 impl Leads {
     /// They lead nowhere.
     pub(crate) const NONE: Self =
-        Self { names: [NO_SLOT; 2], domain: NO_SLOT, template: 0, ordinal: u32::MAX };
+        Self { names: [NO_SLOT; 2], domain: NO_SLOT, template: 0, ordinal: u32::MAX, schema: 0 };
 
     /// The row that they are of.
     #[inline]
@@ -39,7 +40,7 @@ impl Leads {
     }
 }
 
-impl RowRef<'_> {
+impl<'a> RowRef<'a> {
     /// Where the primary address comes from; nowhere if it is stored otherwise.
     #[inline]
     pub(crate) fn leads(&self) -> Leads {
@@ -51,59 +52,51 @@ impl RowRef<'_> {
     /// Makes `out` where the primary address comes from; `None`, and `out` as it was, if it is stored otherwise.
     #[expect(clippy::inline_always, reason = "with it the row stays in registers")]
     #[inline(always)]
-    pub(crate) fn find_leads(&self, out: &mut Leads) -> Option<()> {
+    pub(crate) fn find_leads(&self, out: &mut Leads) -> Option<&'a AddressColumn> {
         let address = self.schema.address.as_ref()?;
         let code = address.code.read(self.bytes)?;
         let domain = code.wrapping_shr(address.template_width);
-        let run = match self.known_run.get() {
-            Some(run) => run,
-            None => self.find_run().ok()?,
+        let first_domain = match (self.known_run.get(), &self.parts.view.rows.run) {
+            (Some(run), _) => run.first_domain,
+            (None, None) => self.parts.view.runs.first_domain(self.parts.bytes, self.ordinal)?,
+            (None, Some(_)) => self.find_run().ok()?.first_domain,
         };
-        let place = u64::from(run.first_domain).wrapping_add(domain);
-        out.domain = self.parts.view.mail_domains.slot_place::<SLOT_DOMAINS>(place)?;
+        let place = u64::from(first_domain).wrapping_add(domain);
+        out.domain = self.parts.view.domain_slots.place(place)?;
         out.template = code & address.template_mask;
-        out.names[0] = self.name_slot(0);
-        out.names[1] = self.name_slot(1);
+        out.names = name_slots(self.schema, self.bytes);
         out.ordinal = self.ordinal;
-        Some(())
-    }
-
-    /// Where in the segment the slot of given (0) or family name (1) begins; beyond it where the name stands in none.
-    #[expect(clippy::inline_always, reason = "as `find_leads`")]
-    #[inline(always)]
-    pub(super) fn name_slot(&self, number: usize) -> usize {
-        let Some(Some(name)) = self.schema.names.get(number) else { return NO_SLOT };
-        let (Some(dictionary), Some(code)) = (&name.dictionary, name.code.read(self.bytes)) else {
-            return NO_SLOT;
-        };
-        // Code 0, which is for names in the tail, becomes one that no dictionary has.
-        dictionary.slot_place::<SLOT_NAMES>(code.wrapping_sub(1)).unwrap_or(NO_SLOT)
+        out.schema = self.schema_number;
+        Some(address)
     }
 
     /// Where the slots of given and family name begin.
     #[inline]
     pub(super) fn name_slots(&self) -> [usize; 2] {
-        [self.name_slot(0), self.name_slot(1)]
+        name_slots(self.schema, self.bytes)
     }
 
-    /// Asks for what the leads lead to.
-    #[inline]
-    pub(crate) fn ask_for(&self, leads: &Leads, segment: &impl Prefetch) {
+    /// Asks for what the leads lead to, which are those of this address.
+    #[expect(clippy::inline_always, reason = "as `find_leads`")]
+    #[inline(always)]
+    pub(crate) fn ask_for(&self, leads: &Leads, address: &AddressColumn, segment: &impl Prefetch) {
         segment.prefetch(leads.domain);
-        let is_of_template = |address: &AddressColumn| !has_remainder(&address.templates, leads.template);
-        let is_in_tail = !self.schema.address.as_ref().is_some_and(is_of_template);
+        let is_in_tail = has_remainder(&address.templates, leads.template);
         self.ask_for_sources(leads.names, is_in_tail, segment);
     }
 
     /// Asks for what a primary address is made of that has no leads: the names, and most likely the tail.
-    #[inline]
-    pub(crate) fn ask_without_leads(&self, segment: &impl Prefetch) {
-        self.ask_for_sources(self.name_slots(), true, segment);
+    #[inline(never)]
+    pub(crate) fn ask_without_leads(parts: Parts<'a>, ordinal: u32, segment: &impl Prefetch) {
+        if let Some(row) = Self::find(parts, ordinal) {
+            row.ask_for_sources(row.name_slots(), true, segment);
+        }
     }
 
     /// Asks for given and family name, whose slots begin there, wherever they stand; for the tail anyway where something
     /// else `is_in_tail`.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as `find_leads`")]
+    #[inline(always)]
     pub(super) fn ask_for_sources(&self, slots: [usize; 2], is_in_tail: bool, segment: &impl Prefetch) {
         let mut is_in_tail = is_in_tail;
         for (slot, name) in slots.into_iter().zip(&self.schema.names) {
@@ -115,4 +108,15 @@ impl RowRef<'_> {
             segment.prefetch(self.parts.view.tails.start.wrapping_add(start));
         }
     }
+}
+
+/// Where in the segment the slots of given and family name begin; beyond it where a name stands in none.
+#[expect(clippy::inline_always, reason = "as `find_leads`")]
+#[inline(always)]
+pub(super) fn name_slots(schema: &SchemaRow, row: &[u8]) -> [usize; 2] {
+    schema.name_slots.each_ref().map(|NameSlots { code, slots }| {
+        // Code 0, which is for names in the tail, becomes one that no dictionary has.
+        let place = code.read(row).and_then(|code| slots.place(code.wrapping_sub(1)));
+        place.unwrap_or(NO_SLOT)
+    })
 }

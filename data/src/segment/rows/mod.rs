@@ -48,7 +48,7 @@ use codec::{Codec, has_remainder, skip_remainder, take_byte};
 
 use super::Corrupt;
 use super::column::bits::Field;
-use super::column::dictionary::Dictionary;
+use super::column::dictionary::{Dictionary, SLOT_NAMES, Slots};
 use super::column::{NumberCodec, SOURCE_COUNT, TemplateSet, TextCodec, bits};
 
 /// How rows are laid out: part of a segment's metadata.
@@ -165,10 +165,14 @@ pub(crate) struct SchemaRow {
     by_place: Vec<u16>,
     /// The names that templates refer to.
     names: [Option<Name>; NAME_COUNT],
+    /// Where given and family name stand, unless in the tail.
+    name_slots: [NameSlots; 2],
     /// Column of the primary address.
     email: Option<u16>,
     /// The same once more, where it is an address of a template and a domain.
     address: Option<AddressColumn>,
+    /// The display name, where it is of a template.
+    display_name: Option<TemplateColumn>,
     /// Other columns that addresses stand in.
     more_addresses: Vec<u16>,
     /// Columns that are asked for before all are read.
@@ -184,15 +188,30 @@ struct Name {
     dictionary: Option<Dictionary>,
 }
 
+/// Where a name stands that has a slot.
+#[derive(Clone, Copy, Debug)]
+struct NameSlots {
+    code: Field,
+    slots: Slots<SLOT_NAMES>,
+}
+
 /// The primary address, with the short way to it.
 #[derive(Debug)]
-struct AddressColumn {
+pub(crate) struct AddressColumn {
     number: usize,
     code: Field,
     templates: TemplateSet,
     template_width: u32,
     template_mask: u64,
     text: TextCodec,
+}
+
+/// A column of templates alone, with the short way to it.
+#[derive(Debug)]
+struct TemplateColumn {
+    number: usize,
+    code: Field,
+    templates: TemplateSet,
 }
 
 #[derive(Debug)]
@@ -221,6 +240,8 @@ pub(crate) struct Roles {
     pub(crate) names: [Option<u16>; NAME_COUNT],
     /// Place of the primary address.
     pub(crate) email: Option<u16>,
+    /// Place of the display name.
+    pub(crate) display_name: Option<u16>,
     /// Places of all addresses, the primary one first.
     pub(crate) addresses: Vec<u16>,
 }
@@ -255,11 +276,15 @@ impl Rows {
             }
             let at = |place: Option<u16>| place.and_then(|place| by_place.get(usize::from(place)).copied());
             let others = roles.addresses.iter().filter(|&&place| roles.email != Some(place));
+            let names = roles.names.map(|place| Name::of(at(place)?, &opened));
+            let [given, family, ..] = &names;
             let mut schema = SchemaRow {
                 more_addresses: others.filter_map(|&place| at(Some(place))).collect(),
-                names: roles.names.map(|place| Name::of(at(place)?, &opened)),
+                name_slots: [given, family].map(|name| NameSlots::of(name.as_ref())),
+                names,
                 email: at(roles.email),
                 address: at(roles.email).and_then(|number| AddressColumn::of(number, &opened)),
+                display_name: at(roles.display_name).and_then(|number| TemplateColumn::of(number, &opened)),
                 columns: opened,
                 by_place,
                 far: Vec::new(),
@@ -290,6 +315,16 @@ impl AddressColumn {
     }
 }
 
+impl TemplateColumn {
+    fn of(number: u16, columns: &[Column]) -> Option<Self> {
+        let number = usize::from(number);
+        let Column { code, codec: Codec::Template(templates), .. } = columns.get(number)? else {
+            return None;
+        };
+        Some(Self { number, code: *code, templates: templates.clone() })
+    }
+}
+
 impl Name {
     fn of(column: u16, columns: &[Column]) -> Option<Self> {
         let found = columns.get(usize::from(column))?;
@@ -298,6 +333,16 @@ impl Name {
             _ => None,
         };
         Some(Self { column, code: found.code, dictionary })
+    }
+}
+
+impl NameSlots {
+    fn of(name: Option<&Name>) -> Self {
+        let dictionary = name.and_then(|name| Some((name.code, name.dictionary.as_ref()?)));
+        match dictionary {
+            Some((code, dictionary)) => Self { code, slots: dictionary.slots() },
+            None => Self { code: Field::new(0, 0), slots: Slots::NONE },
+        }
     }
 }
 

@@ -38,13 +38,7 @@ impl<'a> RowRef<'a> {
     #[inline(always)]
     pub(crate) fn find(parts: Parts<'a>, ordinal: u32) -> Option<Self> {
         let rows = &parts.view.rows;
-        if ordinal >= parts.view.people_count {
-            return None;
-        }
-        // The section was found to have the size of so many rows, so neither wraps.
-        let place = (ordinal as usize).wrapping_mul(rows.row_size);
-        let start = parts.view.row_bytes.start.wrapping_add(place);
-        let bytes = parts.bytes.get(start..)?.get(..rows.readable_size)?;
+        let bytes = row_bytes(parts, ordinal)?;
         let schema_number = match rows.schema {
             None => 0,
             Some(schema) => u16::try_from(schema.read(bytes)?).ok()?,
@@ -146,7 +140,7 @@ impl<'a> RowRef<'a> {
         if let Some(tail) = self.known_tail.get() {
             return Ok(tail);
         }
-        let tail = self.tails()?.get(self.ordinal)?;
+        let tail = tails(self.parts)?.get(self.ordinal)?;
         self.known_tail.set(Some(tail));
         Ok(tail)
     }
@@ -154,14 +148,7 @@ impl<'a> RowRef<'a> {
     /// Where in its section the tail begins.
     #[inline]
     pub(super) fn tail_start(&self) -> Result<usize, Corrupt> {
-        self.tails()?.start(self.ordinal)
-    }
-
-    fn tails(&self) -> Result<Tails<'a>, Corrupt> {
-        let Parts { bytes, view } = self.parts;
-        let sections = bytes.get(view.tail_offsets.clone()).zip(bytes.get(view.tails.clone()));
-        let (offsets, tails) = sections.ok_or_else(|| Corrupt::new("section beyond the segment"))?;
-        Ok(Tails { offsets, tails })
+        tails(self.parts)?.start(self.ordinal)
     }
 
     /// The tail from the part of a column on.
@@ -201,6 +188,25 @@ impl<'a> RowRef<'a> {
         let links = &self.parts.view.links;
         links.get(self.parts.bytes, self.run()?, link).ok_or_else(|| Corrupt::new("no such link"))
     }
+}
+
+/// The codes of a person, and what has to be readable behind them.
+#[expect(clippy::inline_always, reason = "as `RowRef::find`")]
+#[inline(always)]
+pub(super) fn row_bytes(parts: Parts<'_>, ordinal: u32) -> Option<&[u8]> {
+    if ordinal >= parts.view.people_count {
+        return None;
+    }
+    // The section was found to have the size of so many rows, so neither wraps.
+    let place = (ordinal as usize).wrapping_mul(parts.view.rows.row_size);
+    let start = parts.view.row_bytes.start.wrapping_add(place);
+    parts.bytes.get(start..)?.get(..parts.view.rows.readable_size)
+}
+
+fn tails(Parts { bytes, view }: Parts<'_>) -> Result<Tails<'_>, Corrupt> {
+    let sections = bytes.get(view.tail_offsets.clone()).zip(bytes.get(view.tails.clone()));
+    let (offsets, tails) = sections.ok_or_else(|| Corrupt::new("section beyond the segment"))?;
+    Ok(Tails { offsets, tails })
 }
 
 #[cold]

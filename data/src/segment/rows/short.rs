@@ -1,8 +1,14 @@
 //! Values of a row by the [short way](crate::segment::column::short).
 
+use super::leads::name_slots;
 use super::remainder::Remainder;
+use super::row_ref::row_bytes;
 use super::{Codec, Leads, NAME_COUNT, Name, RowRef};
+use crate::normalize::UsualKey;
+use crate::segment::Parts;
+use crate::segment::column::beside_key::BesideKey;
 use crate::segment::column::blocks::Blocks;
+use crate::segment::column::digits::Digits;
 use crate::segment::column::short::{ShortText, Step};
 use crate::segment::column::short_names::ShortNames;
 use crate::segment::column::{TemplateSet, TextCodec, digits};
@@ -23,6 +29,49 @@ impl<'a> RowRef<'a> {
         let mut remainder = Remainder::Of(address.number);
         self.put_together(&address.text, template, &mut remainder, leads.names, names, out)?;
         out.push_domain(domain)
+    }
+
+    /// Whether a key is the primary address of the person whose leads these are, where that can be told without putting
+    /// the address together. Finds the names.
+    #[expect(clippy::inline_always, reason = "as `RowRef::find`")]
+    #[inline(always)]
+    pub(crate) fn is_email(
+        parts: Parts<'a>,
+        leads: &Leads,
+        names: &mut ShortNames,
+        key: &UsualKey,
+    ) -> Option<bool> {
+        let schema = parts.view.rows.schemas.get(usize::from(leads.schema))?;
+        let address = schema.address.as_ref()?;
+        let domain = parts.bytes.get(leads.domain..)?.first_chunk()?;
+        let shape = address.templates.shape(leads.template).filter(|shape| shape.is_lower())?;
+        let names = names.get(|names| find_names(parts, leads.ordinal, leads.names, names))?;
+        let mut beside = BesideKey::new(key.room());
+        shape.compare(names, |count| digits_of(parts, leads.ordinal, address.number, count), &mut beside)?;
+        Some(beside.ends(key.at(), domain, key.size()))
+    }
+
+    /// Makes `out` the display name of a person with this schema, if it is a shape over names that are as usual, ASCII and
+    /// not blank; else `None`, and whatever in `out`.
+    #[expect(clippy::inline_always, reason = "as `RowRef::find`")]
+    #[inline(always)]
+    pub(crate) fn write_display_name(
+        parts: Parts<'a>,
+        (ordinal, schema): (u32, u16),
+        names: &mut ShortNames,
+        out: &mut String,
+    ) -> Usual {
+        let schema = parts.view.rows.schemas.get(usize::from(schema))?;
+        let column = schema.display_name.as_ref()?;
+        let row = row_bytes(parts, ordinal)?;
+        let shape = column.templates.shape(column.code.read(row)?)?;
+        let names = names.get(|names| find_names(parts, ordinal, name_slots(schema, row), names))?;
+        if !shape.is_told_by(names) {
+            return None;
+        }
+        out.clear();
+        shape.write(names, |count| digits_of(parts, ordinal, column.number, count), out)?;
+        out.as_bytes().first().filter(|byte| byte.is_ascii_graphic()).map(drop)
     }
 
     /// The value of the column at `place` in the file, if it is made of names and as usual.
@@ -54,7 +103,7 @@ impl<'a> RowRef<'a> {
         out: &mut impl Blocks,
     ) -> Usual {
         let shape = templates.shape(code)?;
-        let names = names.get(|names| self.find_names(self.name_slots(), names))?;
+        let names = names.get(|names| find_names(self.parts, self.ordinal, self.name_slots(), names))?;
         if !shape.is_told_by(names) {
             return None;
         }
@@ -91,7 +140,7 @@ impl<'a> RowRef<'a> {
     ) -> Usual {
         out.clear();
         if let Some(shape) = templates.shape(code)
-            && let Some(names) = names.get(|names| self.find_names(slots, names))
+            && let Some(names) = names.get(|names| find_names(self.parts, self.ordinal, slots, names))
             && shape.is_told_by(names)
         {
             return shape.render(names, |count| digits::read(count, remainder.rest(self).ok()?).ok(), out);
@@ -99,25 +148,7 @@ impl<'a> RowRef<'a> {
         self.run_steps(text, templates, code, remainder, out)
     }
 
-    /// Sets given and family name, if they are short.
-    #[inline]
-    fn find_names(&self, [given, family]: [usize; 2], names: &mut ShortNames) -> Usual {
-        self.find_name(0, given, names)?;
-        self.find_name(1, family, names)
-    }
-
-    #[inline]
-    fn find_name(&self, number: usize, slot: usize, names: &mut ShortNames) -> Usual {
-        if let Some(slot) = self.parts.bytes.get(slot..).and_then(<[u8]>::first_chunk)
-            && names.set_slot(number, slot).is_some()
-        {
-            return Some(());
-        }
-        self.find_far_name(number, names)
-    }
-
     /// Sets a name that does not stand in a slot, if it is short.
-    #[inline(never)]
     fn find_far_name(&self, number: usize, names: &mut ShortNames) -> Usual {
         let Some(name) = self.schema.names.get(number)? else {
             names.set_none(number);
@@ -182,4 +213,39 @@ impl<'a> RowRef<'a> {
         let stored = take_part(&mut self.tail_at(usize::from(name.column)).ok()?).ok()?;
         out.push_text(&column.text, stored)
     }
+}
+
+/// Sets given and family name of a person from their slots, or wherever they stand, if they are short.
+#[expect(clippy::inline_always, reason = "as `RowRef::find`")]
+#[inline(always)]
+fn find_names(parts: Parts<'_>, ordinal: u32, [given, family]: [usize; 2], names: &mut ShortNames) -> Usual {
+    find_name(parts, ordinal, (0, given), names)?;
+    find_name(parts, ordinal, (1, family), names)
+}
+
+#[expect(clippy::inline_always, reason = "as `RowRef::find`")]
+#[inline(always)]
+fn find_name(
+    parts: Parts<'_>,
+    ordinal: u32,
+    (number, slot): (usize, usize),
+    names: &mut ShortNames,
+) -> Usual {
+    let slot = parts.bytes.get(slot..).and_then(<[u8]>::first_chunk);
+    match slot.and_then(|slot| names.set_slot(number, slot)) {
+        Some(()) => Some(()),
+        None => find_far_name(parts, ordinal, number, names),
+    }
+}
+
+/// Apart, for most names stand in slots.
+#[inline(never)]
+fn find_far_name(parts: Parts<'_>, ordinal: u32, number: usize, names: &mut ShortNames) -> Usual {
+    RowRef::find(parts, ordinal)?.find_far_name(number, names)
+}
+
+/// So many digits, the first part of a column in the tail.
+#[inline(never)]
+fn digits_of(parts: Parts<'_>, ordinal: u32, column: usize, count: u8) -> Option<Digits> {
+    digits::read(count, &mut RowRef::find(parts, ordinal)?.tail_at(column).ok()?).ok()
 }

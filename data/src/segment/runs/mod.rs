@@ -33,6 +33,7 @@
 mod marks;
 mod packed;
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use zerocopy::little_endian::U32;
@@ -141,54 +142,90 @@ impl Runs {
     /// The run that holds an ordinal. O(1) expected, O(log runs) at worst.
     #[inline]
     pub(crate) fn of(&self, segment: &[u8], ordinal: u32) -> Result<Run, Corrupt> {
-        let none = || Corrupt::new("no run holds this ordinal");
+        match self.of_two(segment, ordinal) {
+            Some(line) => Ok(line.run()),
+            None => self.of_any(segment, ordinal).ok_or_else(|| Corrupt::new("no run holds this ordinal")),
+        }
+    }
+
+    /// The first domain of that run; `None` where there is no such run.
+    #[expect(
+        clippy::inline_always,
+        reason = "a run that is returned goes through memory, one number does not"
+    )]
+    #[inline(always)]
+    pub(crate) fn first_domain(&self, segment: &[u8], ordinal: u32) -> Option<u32> {
+        match self.of_two(segment, ordinal) {
+            Some(line) => Some(line.first_domain.get()),
+            None => self.of_any(segment, ordinal).map(|run| run.first_domain),
+        }
+    }
+
+    /// The line of an ordinal whose hint leads to one run, or two, as nearly all do: the start of the second tells
+    /// without a guess which it is.
+    #[expect(clippy::inline_always, reason = "as `first_domain`")]
+    #[inline(always)]
+    fn of_two<'a>(&self, segment: &'a [u8], ordinal: u32) -> Option<&'a Line> {
+        let hint = ordinal >> HINT_SHIFT;
+        // The last one has none behind it. Where there are no hints, this is 0.
+        if hint >= self.last_hint {
+            return None;
+        }
+        let (first, last) = self.hinted(segment, hint)?;
+        let between = last.checked_sub(first).filter(|&between| between <= 1)?;
+        let is_second = u32::from(self.line(segment, last)?.start.get() <= ordinal);
+        // Not before the last, which there is.
+        self.line(segment, first.wrapping_add(is_second & between))
+    }
+
+    /// The run of any ordinal, apart, so that what most of them do stays short.
+    #[inline(never)]
+    fn of_any(&self, segment: &[u8], ordinal: u32) -> Option<Run> {
         if self.are_marked {
-            return self.of_marked(segment, ordinal).ok_or_else(none);
+            return self.of_marked(segment, ordinal);
         }
-        let (first, last) = self.hinted(segment, ordinal).ok_or_else(none)?;
-        // Nearly always: one run, or two, of which the start of the second tells without a guess which it is.
-        if let Some(between @ 0..=1) = last.checked_sub(first) {
-            let is_second = u32::from(self.line(segment, last).ok_or_else(none)?.start.get() <= ordinal);
-            return self.line(segment, first + (is_second & between)).map(Line::run).ok_or_else(none);
-        }
-        self.of_many(segment, ordinal, (first, last)).ok_or_else(none)
+        let hint = ordinal >> HINT_SHIFT;
+        let (first, last) = match hint.cmp(&self.last_hint) {
+            Ordering::Less => self.hinted(segment, hint)?,
+            Ordering::Equal => self.last_hinted(segment)?,
+            Ordering::Greater => return None,
+        };
+        self.of_many(segment, ordinal, (first, last))
     }
 
     /// Finds it among several lines.
-    #[inline(never)]
     fn of_many(&self, segment: &[u8], ordinal: u32, (first, last): (u32, u32)) -> Option<Run> {
         let lines = self.lines(segment)?.get(first as usize..=last as usize)?;
         let behind = lines.partition_point(|line| line.start.get() <= ordinal);
         lines.get(behind.checked_sub(1)?).map(Line::run)
     }
 
-    /// Apart, so that what most segments do stays short.
-    #[inline(never)]
     fn of_marked(&self, segment: &[u8], ordinal: u32) -> Option<Run> {
         let place = marks::run_of(segment.get(self.hints.clone())?, ordinal)?;
         self.packed?.get(segment.get(self.lines.clone())?, place.into())
     }
 
-    /// The first and the last line that may hold an ordinal.
+    /// The first and the last line that may hold an ordinal with this hint, which is not the last.
     #[inline]
-    fn hinted(&self, segment: &[u8], ordinal: u32) -> Option<(u32, u32)> {
-        let hint = ordinal >> HINT_SHIFT;
-        // Below 2^24 of them, so it does not wrap.
-        let hints = segment.get(self.hints.start.wrapping_add(hint as usize * size_of::<U32>())..)?;
-        if hint >= self.last_hint {
-            return self.last_hinted(hints, hint);
-        }
+    fn hinted(&self, segment: &[u8], hint: u32) -> Option<(u32, u32)> {
         // Both at once: this one and the next.
-        let both = u64::from_le_bytes(*hints.first_chunk()?);
+        let both = u64::from_le_bytes(*segment.get(self.hint_place(hint)..)?.first_chunk()?);
         Some((low_half(both), low_half(both >> u32::BITS)))
     }
 
-    /// The last hint has none behind it.
-    #[cold]
-    fn last_hinted(&self, hints: &[u8], hint: u32) -> Option<(u32, u32)> {
-        let first = u32::from_le_bytes(*hints.first_chunk()?);
-        let last = self.line_count.checked_sub(1)?;
-        (hint == self.last_hint && !self.hints.is_empty()).then_some((first, last))
+    /// The same for the last hint: it has none behind it.
+    fn last_hinted(&self, segment: &[u8]) -> Option<(u32, u32)> {
+        if self.hints.is_empty() {
+            return None;
+        }
+        let first = segment.get(self.hint_place(self.last_hint)..)?.first_chunk()?;
+        Some((u32::from_le_bytes(*first), self.line_count.checked_sub(1)?))
+    }
+
+    #[inline]
+    fn hint_place(&self, hint: u32) -> usize {
+        // Below 2^24 of them, so it does not wrap.
+        self.hints.start.wrapping_add(hint as usize * size_of::<U32>())
     }
 
     #[inline]
