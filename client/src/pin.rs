@@ -304,6 +304,7 @@ struct MappedAnswers<'p, F> {
 }
 
 impl<'p, F: FnMut(usize, Lookup<'p>)> Answers<'p> for MappedAnswers<'p, F> {
+    #[expect(clippy::inline_always, reason = "as `sole_answer`")]
     #[inline(always)]
     fn sole(&mut self, place: usize, hit: Hit<'p>) {
         (self.visit)(place, self.pin.sole_answer(self.mapped, hit));

@@ -16,6 +16,7 @@ use wide::u8x16;
 
 use super::beside_key::{BLOCK, BesideKey};
 use super::blocks::Blocks;
+use super::digits::Digits;
 use super::piece::{DIGITS_MAX, Piece, TAKE_MAX};
 use super::short::ShortText;
 use super::short_names::{NAME_MAX, ShortNames};
@@ -143,7 +144,7 @@ impl Shape {
     pub(crate) fn render(
         &self,
         names: &ShortNames,
-        digits: impl FnOnce(u8) -> Option<[u8; DIGITS_MAX as usize]>,
+        digits: impl FnOnce(u8) -> Option<Digits>,
         out: &mut ShortText,
     ) -> Option<()> {
         let at = self.before.put(0, out);
@@ -151,7 +152,7 @@ impl Shape {
         let at = self.between.put(at, out);
         let mut at = self.second.put(names, at, out);
         if self.digits > 0 {
-            out.put_at(at & PLACE_MASK, digits(self.digits)?);
+            out.put_at(at & PLACE_MASK, digits(self.digits)?.get().to_le_bytes());
             at += usize::from(self.digits);
         }
         let size = self.behind.put(at, out);
@@ -172,7 +173,7 @@ impl Shape {
     pub(crate) fn compare(
         &self,
         names: &ShortNames,
-        digits: impl FnOnce(u8) -> Option<[u8; DIGITS_MAX as usize]>,
+        digits: impl FnOnce(u8) -> Option<Digits>,
         key: &mut BesideKey<'_>,
     ) -> Option<()> {
         if self.before.size > 0 {
@@ -182,7 +183,7 @@ impl Shape {
         self.between.compare(key);
         self.second.compare(names, key);
         if self.digits > 0 {
-            key.next(block(digits(self.digits)?), self.digits.into());
+            key.next(u8x16::new(digits(self.digits)?.get().to_le_bytes()), self.digits.into());
         }
         if self.behind.size > 0 {
             self.behind.compare(key);
@@ -196,7 +197,7 @@ impl Shape {
     pub(crate) fn write(
         &self,
         names: &ShortNames,
-        digits: impl FnOnce(u8) -> Option<[u8; DIGITS_MAX as usize]>,
+        digits: impl FnOnce(u8) -> Option<Digits>,
         out: &mut impl Blocks,
     ) -> Option<()> {
         // Hardly any template begins with text.
@@ -207,7 +208,7 @@ impl Shape {
         self.between.write(out)?;
         self.second.write(names, out)?;
         if self.digits > 0 {
-            out.push_block(&digits(self.digits)?, self.digits.into())?;
+            out.push_block(&digits(self.digits)?.get().to_le_bytes(), self.digits.into())?;
         }
         if self.behind.size > 0 {
             self.behind.write(out)?;

@@ -202,7 +202,7 @@ impl ShortText {
     /// Takes a number off the front of a remainder and appends its digits.
     #[inline]
     pub(crate) fn push_digits(&mut self, count: u8, remainder: &mut &[u8]) -> Option<()> {
-        self.push(&digits::read(count, remainder).ok()?, usize::from(count))
+        self.push(&digits::read(count, remainder).ok()?.get().to_le_bytes(), usize::from(count))
     }
 
     /// Appends any name; `None` where it is longer than those that templates refer to.

@@ -173,7 +173,9 @@ impl TemplateSet {
                     bytes => out.extend_from_slice(bytes),
                 },
                 Piece::Digits(count) => {
-                    out.extend(digits::read(*count, remainder)?.iter().take(usize::from(*count)));
+                    out.extend(
+                        digits::read(*count, remainder)?.get().to_le_bytes().iter().take(usize::from(*count)),
+                    );
                 }
                 Piece::Text => {
                     let len = varint::read(remainder);

@@ -153,14 +153,7 @@ impl<'a> RowRef<'a> {
 
     /// The tail from the part of a column on.
     pub(super) fn tail_at(&self, number: usize) -> Result<&'a [u8], Corrupt> {
-        let mut tail = self.tail()?;
-        for before in self.schema.columns.iter().take(number) {
-            let code = self.code(before)?;
-            if before.codec.has_part(code) {
-                before.codec.skip(code, &mut tail)?;
-            }
-        }
-        Ok(tail)
+        from_part(self.schema, self.bytes, number, self.tail()?)
     }
 
     /// The dictionary entry that is the whole value, if one is.
@@ -201,6 +194,33 @@ pub(super) fn row_bytes(parts: Parts<'_>, ordinal: u32) -> Option<&[u8]> {
     let place = (ordinal as usize).wrapping_mul(parts.view.rows.row_size);
     let start = parts.view.row_bytes.start.wrapping_add(place);
     parts.bytes.get(start..)?.get(..parts.view.rows.readable_size)
+}
+
+/// [`RowRef::tail_at`] for who has no row open.
+pub(super) fn tail_at<'a>(
+    parts: Parts<'a>,
+    (ordinal, schema): (u32, &SchemaRow),
+    number: usize,
+) -> Result<&'a [u8], Corrupt> {
+    let row = row_bytes(parts, ordinal).ok_or_else(|| no_row(ordinal))?;
+    from_part(schema, row, number, tails(parts)?.get(ordinal)?)
+}
+
+/// A tail from the part of a column on.
+#[inline]
+fn from_part<'a>(
+    schema: &SchemaRow,
+    row: &[u8],
+    number: usize,
+    mut tail: &'a [u8],
+) -> Result<&'a [u8], Corrupt> {
+    for before in schema.columns.iter().take(number) {
+        let code = field(row, before.code)?;
+        if before.codec.has_part(code) {
+            before.codec.skip(code, &mut tail)?;
+        }
+    }
+    Ok(tail)
 }
 
 fn tails(Parts { bytes, view }: Parts<'_>) -> Result<Tails<'_>, Corrupt> {

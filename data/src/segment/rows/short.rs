@@ -2,8 +2,8 @@
 
 use super::leads::name_slots;
 use super::remainder::Remainder;
-use super::row_ref::row_bytes;
-use super::{Codec, Leads, NAME_COUNT, Name, RowRef};
+use super::row_ref::{row_bytes, tail_at};
+use super::{Codec, Leads, NAME_COUNT, Name, RowRef, SchemaRow};
 use crate::normalize::UsualKey;
 use crate::segment::Parts;
 use crate::segment::column::beside_key::BesideKey;
@@ -47,7 +47,11 @@ impl<'a> RowRef<'a> {
         let shape = address.templates.shape(leads.template).filter(|shape| shape.is_lower())?;
         let names = names.get(|names| find_names(parts, leads.ordinal, leads.names, names))?;
         let mut beside = BesideKey::new(key.room());
-        shape.compare(names, |count| digits_of(parts, leads.ordinal, address.number, count), &mut beside)?;
+        shape.compare(
+            names,
+            |count| digits_of(parts, (leads.ordinal, schema), address.number, count),
+            &mut beside,
+        )?;
         Some(beside.ends(key.at(), domain, key.size()))
     }
 
@@ -70,7 +74,7 @@ impl<'a> RowRef<'a> {
             return None;
         }
         out.clear();
-        shape.write(names, |count| digits_of(parts, ordinal, column.number, count), out)?;
+        shape.write(names, |count| digits_of(parts, (ordinal, schema), column.number, count), out)?;
         out.as_bytes().first().filter(|byte| byte.is_ascii_graphic()).map(drop)
     }
 
@@ -246,6 +250,6 @@ fn find_far_name(parts: Parts<'_>, ordinal: u32, number: usize, names: &mut Shor
 
 /// So many digits, the first part of a column in the tail.
 #[inline(never)]
-fn digits_of(parts: Parts<'_>, ordinal: u32, column: usize, count: u8) -> Option<Digits> {
-    digits::read(count, &mut RowRef::find(parts, ordinal)?.tail_at(column).ok()?).ok()
+fn digits_of(parts: Parts<'_>, of: (u32, &SchemaRow), column: usize, count: u8) -> Option<Digits> {
+    digits::read(count, &mut tail_at(parts, of, column).ok()?).ok()
 }
