@@ -129,7 +129,7 @@ impl People<'_> {
     /// The first of them.
     #[must_use]
     pub fn first(&self) -> PersonRef<'_> {
-        self.iter().next().expect("both constructors refuse an empty list")
+        self.iter().next().expect("no constructor takes an empty list")
     }
 
     /// The only one; `None` when several people share the key, also where the list was cut to one.

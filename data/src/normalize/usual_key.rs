@@ -4,7 +4,7 @@ use super::address::AddressKey;
 use super::usual::{USUAL_SIZE_MAX, write_usual};
 
 /// Bytes from the beginning of a usual key on: blocks of up to 32 bytes can be read wherever in the key they begin.
-/// What is behind the key is of others, or zero: ASCII.
+/// What is behind the key is of others, or zero.
 pub(crate) type KeyRoom = [u8; USUAL_SIZE_MAX + 32];
 
 /// The key of an address that is written as nearly all are, if the last one was.

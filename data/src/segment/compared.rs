@@ -86,7 +86,7 @@ impl<'a> PersonRef<'a> {
         })
     }
 
-    /// Reads the address that the look-up has just decoded to compare it, where it is still there. It equals
+    /// Reads the address that the look-up has just compared, where it is still there. It equals
     /// a key, so there is nothing around it.
     #[inline]
     pub(super) fn read_compared_email(&self, out: &mut String) -> Result<bool, Corrupt> {

@@ -1,7 +1,7 @@
-//! What this thread decoded last: the address that it compared, the names in it, and names that stand in tails.
+//! What this thread met last: the address that it compared, the names in it, and names that stand in tails.
 //!
-//! Whoever finds a person by address usually reads the address next, and it has just been put together to
-//! compare it; then the display name, which is made of the same names. A few buffers a thread: nothing to allocate,
+//! Whoever finds a person by address usually reads the address next, and it has just been compared with a key, or is
+//! that key; then the display name, which is made of the same names. A few buffers a thread: nothing to allocate,
 //! and nothing to drop when the thread ends.
 
 use std::cell::RefCell;

@@ -18,7 +18,7 @@
 //! | `lookup`, `batch`, `compared`, `hits` | question → people, one or many |
 //! | `domain_lookup`, `evidence` | domain → what is known of it; what matching a message asks |
 //! | `named` | a name → who may bear it, in stages |
-//! | `scratch`, `last_values`, `kept` | values while they are compared; address and names that were decoded last; what stays between messages |
+//! | `scratch`, `last_values`, `kept` | values while they are compared; address and names that were compared last; what stays between messages |
 //! | `person_ref`, `open_person`, `known_words` | one person, borrowed; several values of one; what words mean, by code |
 //! | `stored` | how columns are stored, for people |
 //! | `verify` | the thorough check before a segment is announced |

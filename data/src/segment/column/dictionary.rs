@@ -142,7 +142,7 @@ impl Dictionary {
 
     /// Where in the segment that slot begins.
     #[inline]
-    pub(crate) fn slot_place<const SIZE: usize>(&self, code: u64) -> Option<usize> {
+    fn slot_place<const SIZE: usize>(&self, code: u64) -> Option<usize> {
         self.slots::<SIZE>().place(code)
     }
 

@@ -138,7 +138,7 @@ impl Shape {
     /// Puts the value of these names, which [tell it](Self::is_told_by), into `out`, which is empty. `digits` takes so many
     /// digits off the remainder.
     ///
-    /// For the address that a look-up compares. With blocks one behind the other, as [`Self::write`] has them, a look-up
+    /// For an address that a look-up cannot compare piece by piece. With blocks one behind the other, as [`Self::write`] has them, a look-up
     /// took 6 % more instructions.
     #[inline]
     pub(crate) fn render(
@@ -166,8 +166,8 @@ impl Shape {
         self.is_lower
     }
 
-    /// Compares the value of these names with what comes next of a key: it is that value only where no byte differs, for
-    /// a key has no letter of several bytes that would be cut. `digits` as in [`Self::render`].
+    /// Compares the value of these names, which [tell it](Self::is_told_by), with what comes next of a key. `digits` as in
+    /// [`Self::render`].
     #[expect(clippy::inline_always, reason = "with it the differences stay in a register")]
     #[inline(always)]
     pub(crate) fn compare(

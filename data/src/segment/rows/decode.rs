@@ -56,7 +56,7 @@ impl<'a> RowRef<'a> {
         Ok(())
     }
 
-    /// Appends the primary address, if a look-up has just put it together.
+    /// Appends the primary address, if a look-up has just compared it.
     #[inline]
     fn append_compared_email(&self, out: &mut Vec<u8>) -> bool {
         let of = (self.parts.view.number, self.ordinal);

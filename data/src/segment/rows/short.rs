@@ -46,6 +46,9 @@ impl<'a> RowRef<'a> {
         let domain = parts.bytes.get(leads.domain..)?.first_chunk()?;
         let shape = address.templates.shape(leads.template).filter(|shape| shape.is_lower())?;
         let names = names.get(|names| find_names(parts, leads.ordinal, leads.names, names))?;
+        if !shape.is_told_by(names) {
+            return None;
+        }
         let mut beside = BesideKey::new(key.room());
         shape.compare(
             names,
@@ -55,7 +58,7 @@ impl<'a> RowRef<'a> {
         Some(beside.ends(key.at(), domain, key.size()))
     }
 
-    /// Makes `out` the display name of a person with this schema, if it is a shape over names that are as usual, ASCII and
+    /// Makes `out` the display name of a person with this schema, if it is a shape over names that are as usual, and
     /// not blank; else `None`, and whatever in `out`.
     #[expect(clippy::inline_always, reason = "as `RowRef::find`")]
     #[inline(always)]
