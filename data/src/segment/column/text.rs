@@ -44,7 +44,7 @@ pub(crate) enum TextCodec {
 }
 
 /// How many times the bytes a codec that does not go bit by bit may take, numerator and denominator. Letters without any
-/// pattern take a fifth more, names of people a twentieth.
+/// pattern take between an eighth and a quarter more, names of people a twentieth.
 const TIME_WORTH: (usize, usize) = (9, 8);
 
 /// What a codec is chosen for.
