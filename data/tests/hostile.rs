@@ -441,3 +441,41 @@ fn a_domain_that_leads_to_nobody_is_an_error_and_one_that_leads_to_others_is_unk
     assert_eq!(misled.domain("pair.example").unwrap(), []);
     assert_eq!(misled.domain("only6.example").unwrap(), whole.domain("only6.example").unwrap());
 }
+
+/// A name that says it is letters alone, and of which templates take the first, is not told by that byte.
+#[test]
+fn a_name_with_a_false_mark_finds_nobody_by_an_address_that_is_not_theirs() {
+    let given = ["Axy", "Bxy", "Cxy", "Dxy"];
+    let family = |i: usize| format!("Roe{}", char::from(b'a' + u8::try_from(i % 25).unwrap()));
+    let mut csv = "tenant_id,person_id,email,given_name,family_name\n".to_owned();
+    for i in 0..100 {
+        let (given, family) = (given[i / 25], family(i));
+        let local = format!("{}.{family}", &given[..1]).to_lowercase();
+        writeln!(csv, "acme,{i},{local}@acme.example,{given},{family}").unwrap();
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let people = vec![common::write(dir.path(), "people.csv", &csv)];
+    let (bytes, _) = bytes_of(&InputSpec { people, ..InputSpec::default() });
+    let slot = [128 | 3, b'A', b'x', b'y', 0];
+    let places: Vec<_> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(&slot)).collect();
+    let [place] = places[..] else { panic!("{} slots of the name", places.len()) };
+    let mut corrupt = bytes.clone();
+    corrupt[place + 2..place + 4].copy_from_slice("ä".as_bytes());
+    let mut found = Vec::new();
+    for bytes in [bytes, corrupt] {
+        let segment = Segment::open(bytes).unwrap();
+        let mut count = 0;
+        for i in 0..25 {
+            let address = format!("a.{}@acme.example", family(i).to_lowercase());
+            let Ok(hits) = segment.get(&address, Scope::Everywhere) else { continue };
+            // What that look-up compared is no longer kept.
+            assert_eq!(segment.get("b.roea@acme.example", Scope::Everywhere).unwrap().len(), 1);
+            for hit in &hits {
+                assert_eq!(hit.person.email().unwrap(), address);
+                count += 1;
+            }
+        }
+        found.push(count);
+    }
+    assert_eq!(found, [25, 0]);
+}

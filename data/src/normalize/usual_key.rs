@@ -3,9 +3,9 @@
 use super::address::AddressKey;
 use super::usual::{USUAL_SIZE_MAX, write_usual};
 
-/// Bytes from the beginning of a usual key on: blocks of up to 32 bytes can be read wherever in the key they begin.
+/// Bytes from the beginning of a usual key on: blocks of 16 bytes can be read wherever in the key they begin.
 /// What is behind the key is of others, or zero.
-pub(crate) type KeyRoom = [u8; USUAL_SIZE_MAX + 32];
+pub(crate) type KeyRoom = [u8; USUAL_SIZE_MAX + 16];
 
 /// The key of an address that is written as nearly all are, if the last one was.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ impl UsualKey {
     /// No key yet.
     #[inline]
     pub(crate) const fn new() -> Self {
-        Self { bytes: [0; USUAL_SIZE_MAX + 32], size: 0, at: 0 }
+        Self { bytes: [0; size_of::<KeyRoom>()], size: 0, at: 0 }
     }
 
     /// What [`address_key`](super::address_key) makes of a usual address; `None` for any other.
@@ -39,9 +39,7 @@ impl UsualKey {
         let bytes = self.bytes.get(..self.size).filter(|bytes| !bytes.is_empty())?;
         Some(AddressKey::kept(bytes, self.at))
     }
-}
 
-impl UsualKey {
     /// The bytes of the last key, which was usual, and others behind them.
     #[inline]
     pub(crate) fn room(&self) -> &KeyRoom {

@@ -144,7 +144,7 @@ impl<B: Prefetch> Segment<B> {
     }
 
     /// [`Self::get`] for each of the addresses, in their order: `each` gets the place of each and its answer. Together
-    /// they take two fifths of the time (10 million people, `tests/peers`). Nothing is allocated for usual
+    /// they take a third of the time (10 million people, `tests/peers`). Nothing is allocated for usual
     /// addresses.
     pub fn get_many<'s, A: AsRef<str>>(
         &'s self,

@@ -12,6 +12,8 @@ use crate::normalize::KeyRoom;
 pub(super) const BLOCK: usize = 16;
 /// No place in a usual key is greater; so the places need no check.
 const PLACE_MASK: usize = 63;
+// So there is a block at each of them: what cannot be read would count as the same.
+const _: () = assert!(PLACE_MASK + BLOCK <= size_of::<KeyRoom>());
 
 /// Bytes that count, then bytes that do not.
 static ONES: [u8; 4 * BLOCK] = {

@@ -137,13 +137,7 @@ impl Dictionary {
         segment: &'a [u8],
         code: u64,
     ) -> Option<&'a [u8; SIZE]> {
-        segment.get(self.slot_place::<SIZE>(code)?..)?.first_chunk()
-    }
-
-    /// Where in the segment that slot begins.
-    #[inline]
-    fn slot_place<const SIZE: usize>(&self, code: u64) -> Option<usize> {
-        self.slots::<SIZE>().place(code)
+        segment.get(self.slots::<SIZE>().place(code)?..)?.first_chunk()
     }
 
     /// Its slots, if they have this size; else none.

@@ -268,7 +268,7 @@ impl Part {
     #[inline]
     fn compare(self, names: &ShortNames, key: &mut BesideKey<'_>) {
         let form = names.form(self.form);
-        key.next(form.bytes(), form.size_of(self.take));
+        key.next(form.block(), form.size_of(self.take));
     }
 
     /// Whether this part can be taken by bytes.
@@ -280,14 +280,14 @@ impl Part {
     #[inline]
     fn put(self, names: &ShortNames, at: usize, out: &mut ShortText) -> usize {
         let form = names.form(self.form);
-        out.put_at(at & PLACE_MASK, form.block());
+        out.put_at(at & PLACE_MASK, form.block().to_array());
         at + form.size_of(self.take)
     }
 
     #[inline]
     fn write(self, names: &ShortNames, out: &mut impl Blocks) -> Option<()> {
         let form = names.form(self.form);
-        out.push_block(form.bytes().as_array(), form.size_of(self.take))
+        out.push_block(form.block().as_array(), form.size_of(self.take))
     }
 }
 
@@ -392,7 +392,7 @@ mod tests {
                 shape.compare(&names, digits, &mut beside).unwrap();
                 beside.ends(expected.len(), &[0; SLOT_DOMAINS], expected.len() + 1)
             };
-            prop_assert_eq!(is_met(&room), true);
+            prop_assert!(is_met(&room));
             for at in 0..expected.len() {
                 room[at] ^= 1 << (number % 8);
                 prop_assert!(!is_met(&room), "byte {} of {:?}", at, String::from_utf8_lossy(&expected));

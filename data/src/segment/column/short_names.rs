@@ -133,13 +133,7 @@ impl Form {
 
     /// Its bytes, with others behind them.
     #[inline]
-    pub(super) fn block(&self) -> [u8; NAME_MAX] {
-        self.block.to_array()
-    }
-
-    /// The same.
-    #[inline]
-    pub(super) fn bytes(&self) -> u8x16 {
+    pub(super) fn block(&self) -> u8x16 {
         self.block
     }
 
@@ -180,7 +174,7 @@ impl Form {
             return Self::NONE;
         }
         let (mut made, mut size) = ([0; NAME_MAX], 0);
-        for &byte in self.block().iter().take(self.size) {
+        for &byte in self.block.as_array().iter().take(self.size) {
             let byte = slug::of_ascii(byte);
             made[size % NAME_MAX] = byte;
             size += usize::from(byte != 0);
@@ -197,7 +191,7 @@ mod tests {
     use super::*;
 
     fn text(form: &Form) -> Vec<u8> {
-        form.block()[..form.size].to_vec()
+        form.block.as_array()[..form.size].to_vec()
     }
 
     proptest! {
